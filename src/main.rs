@@ -1,0 +1,3 @@
+//! The `chasqui` binary: arguments, configuration, exit status; nothing else.
+
+fn main() {}

@@ -1,0 +1,111 @@
+//! Positions in a log and in time.
+
+use super::NUMBER_MAX;
+
+macro_rules! position {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// Before the first.
+            pub const ZERO: Self = Self(0);
+            /// The first.
+            pub const FIRST: Self = Self(1);
+            /// The largest that the protocol carries.
+            pub const MAX: Self = Self(NUMBER_MAX);
+
+            /// Wraps a number up to [`NUMBER_MAX`]; `None` above it.
+            pub const fn new(number: u64) -> Option<Self> {
+                if number <= NUMBER_MAX { Some(Self(number)) } else { None }
+            }
+
+            /// The number.
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+
+            /// The position `count` further on, at most [`Self::MAX`].
+            #[must_use]
+            pub const fn plus(self, count: u64) -> Self {
+                let sum = self.0.saturating_add(count);
+                if sum > NUMBER_MAX { Self::MAX } else { Self(sum) }
+            }
+
+            /// The position `count` earlier, at least [`Self::ZERO`].
+            #[must_use]
+            pub const fn minus(self, count: u64) -> Self {
+                Self(self.0.saturating_sub(count))
+            }
+
+            /// The next position, at most [`Self::MAX`].
+            #[must_use]
+            pub const fn next(self) -> Self {
+                self.plus(1)
+            }
+
+            /// How many positions lie after `earlier`, up to and including this one.
+            pub const fn since(self, earlier: Self) -> u64 {
+                self.0.saturating_sub(earlier.0)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+position! {
+    /// A position in a conversation's log: entries are numbered 1, 2, 3, ... without holes, and 0
+    /// stands before the first.
+    Sequence
+}
+position! {
+    /// The number of entries up to a position that count as unread; 0 before the first.
+    Ordinal
+}
+
+/// A moment: milliseconds since 1970, below 2^48 so that it fits its six bytes on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// 1970.
+    pub const ZERO: Self = Self(0);
+
+    /// Wraps milliseconds since 1970, capped to 48 bits (the year 10889).
+    pub const fn from_millis(millis: u64) -> Self {
+        const MAX: u64 = (1 << 48) - 1;
+        if millis > MAX { Self(MAX) } else { Self(millis) }
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The moment `duration` later.
+    #[must_use]
+    pub fn plus(self, duration: std::time::Duration) -> Self {
+        Self::from_millis(self.0.saturating_add(millis(duration)))
+    }
+
+    /// The moment `duration` earlier, at least 1970.
+    #[must_use]
+    pub fn minus(self, duration: std::time::Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+
+    /// The time from `earlier` to this moment; zero if it lies in the future.
+    pub const fn since(self, earlier: Self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
