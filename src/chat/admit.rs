@@ -28,7 +28,7 @@ enum Verdict {
     Twin(usize),
 }
 
-impl<T: Clone> Owner<T> {
+impl<T> Owner<T> {
     /// Judges requests in order; what is refused or known already is answered at once.
     pub(super) fn admit(
         &mut self,

@@ -24,7 +24,7 @@ const BACKOFF: Duration = Duration::from_millis(20);
 /// stays queued between a connection and an owner.
 const HOLD: Duration = Duration::from_mins(2);
 
-impl<T: Clone> Owner<T> {
+impl<T> Owner<T> {
     /// Reads the entries that other writers appended, up to the store's head, and tells them. Where
     /// one of them is an entry of `draft` after all, it answers its request.
     pub(super) async fn catch_up<S: Store>(

@@ -28,10 +28,11 @@ pub(super) struct Draft<T> {
 
 #[derive(Debug)]
 struct Accepted<T> {
-    request: Request<T>,
+    request: Request<()>,
+    /// Where its answer goes; taken when it is answered.
+    ticket: Option<T>,
     /// The index of the entry that answers it.
     last: usize,
-    answered: bool,
     /// The same send again, from other connections or doors.
     twins: Vec<Request<T>>,
 }
@@ -100,7 +101,8 @@ impl<T> Draft<T> {
             self.entries.push(entry);
         }
         let last = self.entries.len().saturating_sub(1);
-        self.accepted.push(Accepted { request, last, answered: false, twins: Vec::new() });
+        let (request, ticket) = request.split();
+        self.accepted.push(Accepted { request, ticket: Some(ticket), last, twins: Vec::new() });
     }
 
     /// Whether an entry read from the log is one of this draft.
@@ -118,16 +120,12 @@ impl<T> Draft<T> {
         &mut self,
         conversation: ConversationId,
         entry: &Entry,
-    ) -> Option<(T, Outcome)>
-    where
-        T: Clone,
-    {
+    ) -> Option<(T, Outcome)> {
         let index = self.index_of(entry)?;
         let accepted = self.accepted.iter_mut().find(|accepted| accepted.last == index);
-        let accepted = accepted.filter(|accepted| !accepted.answered)?;
-        accepted.answered = true;
-        let outcome = outcome(&accepted.request.action, conversation, entry, false);
-        Some((accepted.request.ticket.clone(), outcome))
+        let accepted = accepted?;
+        let ticket = accepted.ticket.take()?;
+        Some((ticket, outcome(&accepted.request.action, conversation, entry, false)))
     }
 
     /// Tells the entries, each request answered in the place of its last one.
@@ -143,10 +141,10 @@ impl<T> Draft<T> {
                 emits.push(Emit::Entry { entry, audience, answer: None });
                 continue;
             };
-            let Accepted { request: Request { action, ticket, .. }, answered, twins, .. } = done;
+            let Accepted { request: Request { action, .. }, ticket, twins, .. } = done;
             let sent = outcome(&action, conversation, &entry, false);
             let twin = outcome(&action, conversation, &entry, true);
-            let answer = (!answered).then_some((ticket, sent));
+            let answer = ticket.map(|ticket| (ticket, sent));
             emits.push(Emit::Entry { entry, audience, answer });
             emits.extend(
                 twins
@@ -162,16 +160,11 @@ impl<T> Draft<T> {
     }
 
     /// Like [`Draft::into_unanswered`], but keeps the entries, which may yet prove stored.
-    pub(super) fn take_unanswered(&mut self) -> Vec<Request<T>>
-    where
-        T: Clone,
-    {
+    pub(super) fn take_unanswered(&mut self) -> Vec<Request<T>> {
         let mut unanswered = Vec::new();
         for accepted in &mut self.accepted {
-            if !accepted.answered {
-                unanswered.push(accepted.request.clone());
-                accepted.answered = true;
-            }
+            let ticket = accepted.ticket.take();
+            unanswered.extend(ticket.map(|ticket| accepted.request.clone().with(ticket)));
             unanswered.append(&mut accepted.twins);
         }
         unanswered
@@ -180,7 +173,7 @@ impl<T> Draft<T> {
 
 impl<T> Accepted<T> {
     fn unanswered(self) -> impl Iterator<Item = Request<T>> {
-        let own = (!self.answered).then_some(self.request);
+        let own = self.ticket.map(|ticket| self.request.with(ticket));
         own.into_iter().chain(self.twins)
     }
 }

@@ -52,7 +52,7 @@ fn join_cursor(row: &Membership, entry: &Entry) -> Option<CursorAdvance> {
     joined.then_some(CursorAdvance { user: row.user, conversation: row.conversation, cursor })
 }
 
-impl<T: Clone> Owner<T> {
+impl<T> Owner<T> {
     /// Folds what an entry changes beyond the log itself; what follows from it.
     pub(super) fn fold_state(&mut self, entry: &Entry) -> Unwritten {
         let mut follows = Unwritten::default();

@@ -73,6 +73,20 @@ pub struct Request<T> {
     pub ticket: T,
 }
 
+impl<T> Request<T> {
+    pub(super) fn split(self) -> (Request<()>, T) {
+        let Self { actor, action, lane, ticket } = self;
+        (Request { actor, action, lane, ticket: () }, ticket)
+    }
+}
+
+impl Request<()> {
+    pub(super) fn with<T>(self, ticket: T) -> Request<T> {
+        let Self { actor, action, lane, ticket: () } = self;
+        Request { actor, action, lane, ticket }
+    }
+}
+
 /// What came of requests, in the order in which it is to be told.
 #[derive(Clone, Debug)]
 pub enum Emit<T> {
@@ -109,7 +123,7 @@ pub struct Owner<T> {
     pub(super) unwritten: Unwritten,
 }
 
-impl<T: Clone> Owner<T> {
+impl<T> Owner<T> {
     /// Loads a conversation and finishes what a crash left undone; `None` if there is none.
     pub async fn load<S: Store>(
         chat: &Chat<S>,
