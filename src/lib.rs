@@ -3,4 +3,6 @@
 
 pub mod chat;
 pub mod model;
+pub mod protocol;
+pub mod session;
 pub mod store;
