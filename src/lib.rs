@@ -1,6 +1,9 @@
 //! chasqui: a self-hosted messenger server. An acknowledged message is never lost, duplicated or
 //! reordered, and an idle connection costs almost nothing.
 
+pub mod clock;
+pub mod config;
 pub mod identity;
 pub mod model;
 pub mod store;
+pub mod telemetry;
