@@ -1,8 +1,13 @@
 //! chasqui: a self-hosted messenger server. An acknowledged message is never lost, duplicated or
 //! reordered, and an idle connection costs almost nothing.
 
-pub mod chat;
 pub mod model;
+
+pub mod chat;
+pub mod clock;
+pub mod config;
+pub mod identity;
 pub mod protocol;
 pub mod session;
 pub mod store;
+pub mod telemetry;
