@@ -18,8 +18,8 @@ use crate::model::{
 use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
 use std::rc::Rc;
 
-/// The most entries of one append.
-pub const BATCH_ENTRIES_MAX: usize = 64;
+/// The most requests that become one append.
+pub const BATCH_REQUESTS_MAX: usize = 64;
 
 /// How often a batch is tried again after another writer was first.
 const STALE_ATTEMPTS_MAX: usize = 5;
@@ -27,8 +27,8 @@ const STALE_ATTEMPTS_MAX: usize = 5;
 /// A connection's place between two RESUMEs: what a refusal holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lane {
-    /// The connection, by any number that is its own while it lives.
-    pub connection: u64,
+    /// The connection, by any two numbers that are its own while it lives.
+    pub connection: (u64, u64),
     /// How many RESUMEs it had sent.
     pub resumes: u32,
 }
