@@ -11,6 +11,8 @@
 mod conformance;
 pub mod embedded;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+pub mod faulty;
 
 pub use error::StoreError;
 
