@@ -18,36 +18,40 @@ pub(in crate::store) async fn an_effect_is_readable_from_both_sides(store: &impl
 }
 
 pub(in crate::store) async fn an_effect_is_replaced_only_by_a_later_one(store: &impl Store) {
-    let changed = |set_by| Membership { intervals: vec![], ..membership(1, 7, set_by) };
-    let settings = |title, set_by| {
+    let rows = |title: &str, state, set_by| {
+        let intervals = if title == "other" { vec![] } else { membership(1, 7, 1).intervals };
         let title = Title::new(title);
-        let row = Settings { title, picture: None, set_by: at(set_by), changed_at: time(1) };
-        Effect::Settings(log(1), row)
+        let settings = Settings { title, picture: None, set_by: at(set_by), changed_at: time(1) };
+        vec![
+            Effect::Membership(Membership { intervals, ..membership(1, 7, set_by) }),
+            Effect::Settings(log(1), settings),
+            Effect::Contact(contact(7, 8, state, set_by)),
+        ]
     };
     store.claim(direct(1, 7, 8)).await.expect("the store works");
-    let first = vec![
-        Effect::Membership(membership(1, 7, 5)),
-        settings("first", 5),
-        Effect::Contact(contact(7, 8, ContactState::Accepted, 5)),
-    ];
+    let first = rows("first", ContactState::Accepted, 5);
     store.apply_effects(first.clone()).await.expect("the store works");
-    for (set_by, replaces) in [(4, false), (5, false), (6, true)] {
-        let later = vec![
-            Effect::Membership(changed(set_by)),
-            settings("later", set_by),
-            Effect::Contact(contact(7, 8, ContactState::Blocked, set_by)),
-        ];
-        store.apply_effects(later).await.expect("the store works");
-        store.apply_effects(first.clone()).await.expect("the store works");
-        let member = store.membership(user(7), log(1)).await.expect("works").expect("stored");
-        assert_eq!(member.intervals.is_empty(), replaces, "{set_by}");
-        assert_eq!(store.members(log(1)).await, Ok(vec![member.clone()]));
-        assert_eq!(store.memberships(user(7)).await, Ok(vec![member]));
-        let (_, set) = store.conversation(log(1)).await.expect("works").expect("claimed");
-        assert_eq!(set.title == Title::new("later"), replaces, "{set_by}");
-        let row = store.contact(user(7), user(8)).await.expect("works").expect("stored");
-        assert_eq!(row.state == ContactState::Blocked, replaces, "{set_by}");
+    for set_by in [4, 5] {
+        let other = rows("other", ContactState::Blocked, set_by);
+        store.apply_effects(other).await.expect("the store works");
+        assert_eq!(stored(store).await, first, "after {set_by}");
     }
+    let later = rows("later", ContactState::Blocked, 6);
+    for effects in [later.clone(), first] {
+        store.apply_effects(effects).await.expect("the store works");
+        assert_eq!(stored(store).await, later);
+    }
+}
+
+/// The rows of user 7 in conversation 1 and about user 8.
+async fn stored(store: &impl Store) -> Vec<Effect> {
+    let member = store.membership(user(7), log(1)).await.expect("works").expect("stored");
+    assert_eq!(store.members(log(1)).await, Ok(vec![member.clone()]));
+    assert_eq!(store.memberships(user(7)).await, Ok(vec![member.clone()]));
+    let (_, settings) = store.conversation(log(1)).await.expect("works").expect("claimed");
+    let contact = store.contact(user(7), user(8)).await.expect("works").expect("stored");
+    let settings = Effect::Settings(log(1), settings);
+    vec![Effect::Membership(member), settings, Effect::Contact(contact)]
 }
 
 pub(in crate::store) async fn effects_of_one_call_may_concern_one_row(store: &impl Store) {
