@@ -1,6 +1,7 @@
 //! chasqui: a self-hosted messenger server. An acknowledged message is never lost, duplicated or
 //! reordered, and an idle connection costs almost nothing.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod identity;
