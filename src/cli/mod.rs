@@ -1,13 +1,19 @@
 //! The command line: what can be asked for, and how it ends.
 //!
 //! Owns arguments, output and exit statuses. What a command does is elsewhere: `config` for
-//! settings, [`user`] for accounts, `server` for serving.
+//! settings, [`user`] for accounts, and serving is handed to [`serve`].
 
 pub mod output;
 pub mod user;
 
-use crate::config::{Config, ConfigError, Flag, Layers, Origin, parse_duration};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Flag, Layers, Origin, Scratch, parse_duration};
+use crate::identity::{Identity, Keys, KeysError};
+use crate::store::embedded::{Embedded, Hooks, OpenError};
+use crate::store::{Store, StoreError};
+use crate::telemetry::{self, TelemetryError};
 use clap::{Args, Parser, Subcommand};
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,9 +36,6 @@ pub struct Cli {
 /// What is asked for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the server until SIGTERM.
-    #[command(after_help = "Example: chasqui serve --dev --listen 127.0.0.1:0")]
-    Serve(Settings),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -98,17 +101,17 @@ pub struct CreateUser {
     #[arg(long, conflicts_with = "count")]
     pub password_stdin: bool,
     /// How many accounts to create, called PREFIX1, PREFIX2, ...
-    #[arg(long, requires = "tokens", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, conflicts_with = "username", requires = "tokens", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: Option<u32>,
     /// What their names begin with.
-    #[arg(long, default_value = "load", requires = "count")]
+    #[arg(long, default_value = "load", requires = "count", conflicts_with = "username")]
     pub prefix: String,
     /// The file, not there yet, that takes their tokens, readable by its owner alone.
-    #[arg(long, value_name = "FILE", requires = "count")]
+    #[arg(long, value_name = "FILE", requires = "count", conflicts_with = "username")]
     pub tokens: Option<PathBuf>,
     /// How long their access tokens are valid.
     #[arg(long, value_name = "DURATION", default_value = "15m", requires = "count",
-        value_parser = parse_duration)]
+        conflicts_with = "username", value_parser = parse_duration)]
     pub expires_in: Duration,
     /// A TOML file.
     #[arg(long, value_name = "FILE")]
@@ -158,12 +161,24 @@ pub enum Failure {
     /// Accounts could not be created.
     #[error(transparent)]
     User(#[from] user::UserError),
-    /// Standard output could not be written.
-    #[error("standard output could not be written")]
-    Output(#[from] std::io::Error),
-    /// Anything else that ended the process.
+    /// The system refused something.
     #[error(transparent)]
-    Other(Box<dyn std::error::Error + Send + Sync>),
+    System(#[from] std::io::Error),
+    /// The data folder could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store refused something.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The signing keys could not be had.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Logging could not be set up.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
+    /// What was started has failed.
+    #[error(transparent)]
+    Other(Box<dyn Error + Send + Sync>),
 }
 
 impl Failure {
@@ -171,9 +186,60 @@ impl Failure {
     pub fn status(&self) -> ExitCode {
         match self {
             Self::Config(_) => ExitCode::from(78),
-            Self::User(_) | Self::Output(_) | Self::Other(_) => ExitCode::FAILURE,
+            Self::User(_)
+            | Self::System(_)
+            | Self::Open(_)
+            | Self::Store(_)
+            | Self::Keys(_)
+            | Self::Telemetry(_)
+            | Self::Other(_) => ExitCode::FAILURE,
         }
     }
+}
+
+/// Performs `serve`: sets logging up and runs `run` with the configuration and whether `--dev` was
+/// given. A data folder that is not to be kept is made before and removed after it.
+pub fn serve<E>(
+    settings: Settings,
+    run: impl FnOnce(Config, bool) -> Result<(), E>,
+) -> Result<(), Failure>
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let dev = settings.dev;
+    let (config, kept) = settings.load()?;
+    telemetry::start(&config.telemetry_settings())?;
+    let scratch = if kept { None } else { Some(Scratch::create()?) };
+    let config = match &scratch {
+        Some(scratch) => config.with_data(scratch.path()),
+        None => config,
+    };
+    run(config, dev).map_err(|error| Failure::Other(error.into()))
+}
+
+/// Performs `user`.
+pub fn user(command: UserCommand) -> Result<(), Failure> {
+    let UserCommand::Create(request) = command;
+    let settings = Settings {
+        config: request.config.clone(),
+        data: request.data.clone(),
+        ..Settings::default()
+    };
+    let (config, _) = settings.load()?;
+    telemetry::start(&config.telemetry_settings())?;
+    let options = config.store_options();
+    let hooks = Hooks::new(&options, |failure| tracing::error!(%failure, "store failed"));
+    let store = Embedded::open(&options, hooks)?;
+    let keys = Keys::open(&config.key_file())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let told = runtime.block_on(async {
+        let clock = Clock::new(store.latest_time().await?);
+        let identity = Identity::new(store.clone(), keys, config.identity_settings());
+        let created = user::create(&identity, clock.now(), &request, std::io::stdin().lock()).await;
+        store.close().await;
+        Ok::<_, Failure>(created?)
+    })?;
+    Ok(output::print(&told)?)
 }
 
 /// Performs `config`.
@@ -207,8 +273,9 @@ mod tests {
 
     #[test]
     fn flags_set_their_keys() {
-        let line = "chasqui serve --dev --listen 127.0.0.1:0 --data here --shards 3";
-        let Command::Serve(settings) = parse(line).expect("valid").command else {
+        let line = "chasqui config show --dev --listen 127.0.0.1:0 --data here --shards 3";
+        let Command::Config(ConfigCommand::Show(settings)) = parse(line).expect("valid").command
+        else {
             panic!("another command")
         };
         let (config, kept) = settings.load().expect("valid");
@@ -245,5 +312,18 @@ mod tests {
         ] {
             assert!(parse(&format!("chasqui user create {wrong}")).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_trial_runs_on_a_folder_that_is_gone_afterwards() {
+        let settings = Settings { dev: true, ..Settings::default() };
+        let mut used = PathBuf::new();
+        let served = serve(settings, |config, dev| {
+            assert!(dev && config.store.path.is_dir());
+            used = config.store.path;
+            Err::<(), _>("stopped")
+        });
+        assert_eq!(served.expect_err("stopped").to_string(), "stopped");
+        assert!(used.is_absolute() && !used.exists());
     }
 }

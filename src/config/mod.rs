@@ -16,6 +16,7 @@ pub use quantity::{parse_duration, parse_size};
 pub use scratch::Scratch;
 pub use sections::{Http, Identity, Log, LogFormat, Server, Store, WebSocket};
 
+use crate::store::embedded;
 use crate::{identity, telemetry};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -45,11 +46,6 @@ impl Config {
         count_or_cores(self.server.shards)
     }
 
-    /// How many reads of the store may touch the disk at the same time.
-    pub fn read_permits(&self) -> usize {
-        count_or_cores(self.store.read_permits)
-    }
-
     /// Where the signing keys are.
     pub fn key_file(&self) -> PathBuf {
         if self.identity.key_file.as_os_str().is_empty() {
@@ -65,6 +61,17 @@ impl Config {
             access_token_life: self.identity.access_token_life,
             hashers: count_or_cores(self.identity.hashers),
             hashes_waiting_max: self.identity.hashes_waiting_max,
+        }
+    }
+
+    /// What the embedded store is told.
+    pub fn store_options(&self) -> embedded::Options {
+        embedded::Options {
+            cache_bytes: self.store.cache_bytes,
+            memtable_bytes: self.store.memtable_bytes,
+            reserve_bytes: self.store.reserve_bytes,
+            read_permits: count_or_cores(self.store.read_permits),
+            ..embedded::Options::new(&self.store.path)
         }
     }
 
