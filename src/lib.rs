@@ -4,6 +4,7 @@
 pub mod model;
 
 pub mod chat;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod identity;
