@@ -2,4 +2,6 @@
 //! reordered, and an idle connection costs almost nothing.
 
 pub mod model;
+pub mod protocol;
+pub mod session;
 pub mod store;
