@@ -5,6 +5,7 @@
 
 use crate::support::history::{Event, History, Line};
 use chasqui::model::{ClientMessageId, ConversationId, Sequence, UserId};
+use chasqui::protocol::constants::entry_kind;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
@@ -112,7 +113,8 @@ fn check_logs(logs: &Logs, report: &mut Report) -> HashMap<Key, Sequence> {
                 report.holes.push(format!("{conversation}: {} after {expected}", line.sequence));
             }
             expected = line.sequence.next();
-            if let (Some(sender), Some(client_message)) = (line.sender, line.client_message) {
+            let key = (line.sender, line.client_message);
+            if let (entry_kind::MESSAGE, (Some(sender), Some(client_message))) = (line.kind, key) {
                 let key = (*conversation, sender, client_message);
                 if let Some(before) = index.insert(key, line.sequence) {
                     report.duplicated.push(format!("{key:?} at {before} and {}", line.sequence));

@@ -80,9 +80,14 @@ impl PowerCut {
             }
         }
         undone.names = self.undo_names()?;
-        fs::remove_dir_all(&self.side)?;
-        fs::create_dir_all(&self.side)?;
+        self.forget()?;
         Ok(undone)
+    }
+
+    /// Forgets what could be undone: the page cache survives this time. The process must be dead.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.side)?;
+        fs::create_dir_all(&self.side)
     }
 
     fn undo_names(&self) -> io::Result<usize> {

@@ -4,6 +4,7 @@
 pub(crate) mod chat_client;
 pub(crate) mod eventually;
 pub(crate) mod history;
+pub(crate) mod people;
 pub(crate) mod rest;
 pub(crate) mod server;
 pub(crate) mod websocket;

@@ -123,6 +123,17 @@ impl WebSocket {
         Deadline::usual().wait("a message", self.next()).await
     }
 
+    /// Reads on until the connection ends; the code of the close frame if there was one.
+    pub(crate) async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            match self.next().await {
+                Message::Binary(_) => {}
+                Message::Closed(code) => return Some(code),
+                Message::Broken => return None,
+            }
+        }
+    }
+
     /// The stream below, for tests of sockets; bytes already read are dropped.
     pub(crate) fn into_stream(self) -> TcpStream {
         self.stream

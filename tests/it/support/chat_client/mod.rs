@@ -106,6 +106,11 @@ impl ChatClient {
         &self.history
     }
 
+    /// The access token that it uses.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Uses another access token from the next connection on.
     pub(crate) fn set_token(&mut self, token: &str) {
         token.clone_into(&mut self.token);
@@ -131,6 +136,11 @@ impl ChatClient {
         self.outbox.len()
     }
 
+    /// Whether there is a connection, as far as it knows.
+    pub(crate) const fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
     /// Whether nothing is outstanding: no message, no request, no known hole.
     pub(crate) fn is_settled(&self) -> bool {
         let idle = |link: &Link| {
@@ -149,7 +159,7 @@ impl ChatClient {
         let (link, epoch, rest) = link.unwrap_or(Err(Lost(None)))?;
         self.link = Some(link);
         self.welcomed(epoch);
-        self.receive(&rest)?;
+        self.receive(&rest);
         self.flush().await
     }
 
@@ -164,7 +174,11 @@ impl ChatClient {
         let client_message = random_id();
         let named = self.logs.get(&conversation).map_or(Sequence::ZERO, |log| log.named);
         let body = Bytes::copy_from_slice(text.as_bytes());
-        self.history.events.push(Event::Queued { conversation, client_message, body: body.clone() });
+        self.history.events.push(Event::Queued {
+            conversation,
+            client_message,
+            body: body.clone(),
+        });
         self.outbox.push(Row {
             conversation,
             client_message,
@@ -197,7 +211,8 @@ impl ChatClient {
         let result = match message {
             Message::Binary(payload) => {
                 link.heard_at = Instant::now();
-                self.receive(&payload)
+                self.receive(&payload);
+                Ok(())
             }
             Message::Closed(code) => Err(Lost(Some(code))),
             Message::Broken => Err(Lost(None)),
@@ -223,8 +238,7 @@ impl ChatClient {
 
     async fn greet(&self, address: SocketAddr) -> Result<(Link, Epoch, Bytes), Lost> {
         let headers = [("Sec-WebSocket-Protocol", SUBPROTOCOL)];
-        let mut socket =
-            WebSocket::try_connect(address, &headers).await.map_err(|_| Lost(None))?;
+        let mut socket = WebSocket::try_connect(address, &headers).await.map_err(|_| Lost(None))?;
         let hello = Hello {
             minor: 0,
             capabilities: capability::CURSOR | capability::EPHEMERAL,
@@ -236,23 +250,14 @@ impl ChatClient {
         let mut out = Vec::new();
         ClientFrame::Hello(hello).encode(&mut out);
         socket.send(&out).await.map_err(|_| Lost(None))?;
-        let payload = loop {
-            match socket.next().await {
-                Message::Binary(payload) => break payload,
-                Message::Closed(code) => return Err(Lost(Some(code))),
-                Message::Broken => return Err(Lost(None)),
-            }
+        let first = match socket.next().await {
+            Message::Binary(payload) => payload,
+            Message::Closed(code) => return Err(Lost(Some(code))),
+            Message::Broken => return Err(Lost(None)),
         };
-        let Some((welcome, rest)) = receive::welcome(&payload) else {
+        let Some((welcome, rest)) = receive::welcome(&first) else {
             // An ERROR; the close that follows has its code.
-            let closed = loop {
-                match socket.next().await {
-                    Message::Binary(_) => {}
-                    Message::Closed(code) => break Some(code),
-                    Message::Broken => break None,
-                }
-            };
-            return Err(Lost(closed));
+            return Err(Lost(socket.close_code().await));
         };
         let now = Instant::now();
         let link = Link {
@@ -273,7 +278,7 @@ impl ChatClient {
             heard_at: now,
             said_at: now,
         };
-        Ok((link, welcome.epoch, payload.slice_ref(rest)))
+        Ok((link, welcome.epoch, first.slice_ref(rest)))
     }
 
     /// What follows a WELCOME: cursors again, SYNC, holes, the outbox.
@@ -316,7 +321,11 @@ impl ChatClient {
         }
         if now - link.said_at > link.ping || now - link.heard_at > link.ping {
             link.said_at = now;
-            self.put(&ClientFrame::Ping { nonce: 1 });
+            ClientFrame::Ping { nonce: 1 }.encode(&mut link.out);
+        }
+        let is_syncing = link.requests.values().any(|(r, _)| matches!(r, Request::Sync(_)));
+        if link.sync_again && !is_syncing && now >= link.resume_at {
+            self.begin_sync();
         }
         self.send_acks(now);
         self.fetch_holes(now);
@@ -359,9 +368,7 @@ impl ChatClient {
         let Some(link) = self.link.as_mut() else { return };
         let mut out = Vec::new();
         let fetching = |link: &Link, wanted| {
-            let is_it = |request: &Request| {
-                matches!(request, Request::Fetch { conversation, .. } if *conversation == wanted)
-            };
+            let is_it = |request: &Request| matches!(request, Request::Fetch { conversation, .. } if *conversation == wanted);
             link.requests.values().any(|(request, _)| is_it(request))
         };
         for (conversation, due) in link.wanted.clone() {
@@ -412,7 +419,8 @@ impl ChatClient {
         }
         link.sync_again = false;
         link.listed.clear();
-        let have = self.logs.iter().map(|(conversation, log)| (*conversation, log.have())).collect();
+        let have =
+            self.logs.iter().map(|(conversation, log)| (*conversation, log.have())).collect();
         let rid = link.request(Request::Sync(have));
         let token = self.sync_token.clone();
         self.put(&ClientFrame::Sync { rid, limit: 0, token: &token });
@@ -478,16 +486,18 @@ impl Link {
 /// Cuts a run of frames into messages well below the server's limit.
 fn messages(out: &[u8]) -> Vec<&[u8]> {
     const MESSAGE_BYTES: usize = 16 * 1024;
-    let (mut messages, mut start, mut end) = (Vec::new(), 0, 0);
-    for frame in chasqui::protocol::frames(out) {
-        let frame = frame.expect("it was encoded here");
-        if frame.start() - start > MESSAGE_BYTES {
+    let (mut messages, mut start) = (Vec::new(), 0);
+    let mut frames = chasqui::protocol::frames(out);
+    while let Some(frame) = frames.next() {
+        frame.expect("it was encoded here");
+        let end = out.len() - frames.rest().len();
+        if end - start > MESSAGE_BYTES {
             messages.push(&out[start..end]);
             start = end;
         }
-        end = out.len() - (out.len() - frame.end());
     }
     messages.push(&out[start..]);
+    messages.retain(|message| !message.is_empty());
     messages
 }
 

@@ -1,13 +1,11 @@
 //! What the client does with each frame that it receives.
 
-use super::{ACK_DELAY, ChatClient, HeldLog, Link, Lost, REPAIR_DELAY, Request};
+use super::{ACK_DELAY, ChatClient, HeldLog, Link, REPAIR_DELAY, Request};
 use crate::support::history::{Event, Line};
 use bytes::Bytes;
 use chasqui::model::{ConversationId, ErrorCode, Sequence};
 use chasqui::protocol::constants::synced_flag;
-use chasqui::protocol::{
-    ClientFrame, EntryFrame, Records, Refusal, ServerFrame, Welcome, frames,
-};
+use chasqui::protocol::{ClientFrame, EntryFrame, Records, Refusal, ServerFrame, Welcome, frames};
 use std::time::{Duration, Instant};
 
 /// The WELCOME that a first message begins with, and the frames after it.
@@ -25,23 +23,23 @@ impl ChatClient {
     ///
     /// # Panics
     /// If the server breaks the protocol.
-    pub(super) fn receive(&mut self, message: &[u8]) -> Result<(), Lost> {
+    pub(super) fn receive(&mut self, message: &[u8]) {
         if message.is_empty() {
-            return Ok(());
+            return;
         }
         for frame in frames(message) {
             let frame = frame.expect("the server sends whole frames");
             if let Some(frame) = ServerFrame::decode(&frame).expect("the server keeps the layout") {
-                self.handle(&frame)?;
+                self.handle(&frame);
             }
         }
-        Ok(())
     }
 
-    fn handle(&mut self, frame: &ServerFrame<'_>) -> Result<(), Lost> {
+    fn handle(&mut self, frame: &ServerFrame<'_>) {
         match frame {
             ServerFrame::Welcome(_) => panic!("a second WELCOME"),
-            ServerFrame::Error(refusal) if refusal.rid == 0 => return Err(Lost(None)),
+            // With rid 0 the connection is refused; the close that follows has its code.
+            ServerFrame::Error(refusal) if refusal.rid == 0 => {}
             ServerFrame::Error(refusal) => self.refused(refusal),
             ServerFrame::Ping { nonce } => self.put(&ClientFrame::Pong { nonce: *nonce }),
             ServerFrame::Sent { rid, sequence, .. } => self.sent(*rid, *sequence),
@@ -59,7 +57,6 @@ impl ChatClient {
             | ServerFrame::Ephemeral(_)
             | ServerFrame::Presence { .. } => {}
         }
-        Ok(())
     }
 
     fn sent(&mut self, rid: u64, sequence: Sequence) {
@@ -117,7 +114,7 @@ impl ChatClient {
         let now = Instant::now();
         let Some(link) = self.link.as_mut() else { return };
         if let Some((request, _)) = link.requests.remove(&refusal.rid) {
-            self.read_refused(request, refusal);
+            self.read_refused(&request, refusal);
             return;
         }
         let Some(row) = self.outbox.by_rid(refusal.rid) else { return };
@@ -144,19 +141,19 @@ impl ChatClient {
     }
 
     /// A SYNC or FETCH was refused: it is tried again, or the conversation is not ours any more.
-    fn read_refused(&mut self, request: Request, refusal: &Refusal<'_>) {
-        let retry = Duration::from_millis(refusal.retry_ms);
+    fn read_refused(&mut self, request: &Request, refusal: &Refusal<'_>) {
+        let retry_at = Instant::now() + Duration::from_millis(refusal.retry_ms);
+        let link = self.link.as_mut().expect("it sent the request");
         match request {
             Request::Sync(_) => {
-                let link = self.link.as_mut().expect("it sent the request");
                 link.sync_again = true;
+                link.resume_at = link.resume_at.max(retry_at);
             }
             Request::Fetch { conversation, .. } if refusal.retry() => {
-                let link = self.link.as_mut().expect("it sent the request");
-                link.wanted.insert(conversation, Instant::now() + retry);
+                link.wanted.insert(*conversation, retry_at);
             }
             Request::Fetch { conversation, .. } => {
-                self.logs.remove(&conversation);
+                self.logs.remove(conversation);
             }
         }
     }
@@ -170,10 +167,8 @@ impl ChatClient {
             let conversation = record.conversation;
             let link = self.link.as_mut().expect("it was there above");
             link.listed.insert(conversation);
-            let log = self
-                .logs
-                .entry(conversation)
-                .or_insert_with(|| HeldLog::new(record.first_visible));
+            let log =
+                self.logs.entry(conversation).or_insert_with(|| HeldLog::new(record.first_visible));
             if had.get(&conversation).is_some_and(|had| record.last_sequence < *had) {
                 log.forget(record.last_sequence);
                 link.is_restored = true;
