@@ -55,7 +55,7 @@ impl WebSocket {
         address: SocketAddr,
         headers: &[(&str, &str)],
     ) -> Result<Self, Refused> {
-        let stream = TcpStream::connect(address).await.map_err(|_| Refused { status: 0 })?;
+        let stream = TcpStream::connect(address).await.map_err(|_ended| Refused { status: 0 })?;
         Self::upgrade(stream, headers, &[]).await
     }
 
@@ -146,12 +146,12 @@ pub(crate) fn encode(head: u8, payload: &[u8]) -> Vec<u8> {
     match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(short @ 0..=125), _) => bytes.push(0x80 | short),
         (_, Ok(medium)) => {
-            bytes.push(0x80 | 126);
+            bytes.push(0xfe);
             bytes.extend_from_slice(&medium.to_be_bytes());
         }
         _ => {
             let long = u64::try_from(payload.len()).expect("it is in memory");
-            bytes.push(0x80 | 127);
+            bytes.push(0xff);
             bytes.extend_from_slice(&long.to_be_bytes());
         }
     }

@@ -238,7 +238,7 @@ impl ChatClient {
 
     async fn greet(&self, address: SocketAddr) -> Result<(Link, Epoch, Bytes), Lost> {
         let headers = [("Sec-WebSocket-Protocol", SUBPROTOCOL)];
-        let mut socket = WebSocket::try_connect(address, &headers).await.map_err(|_| Lost(None))?;
+        let mut socket = WebSocket::try_connect(address, &headers).await.map_err(|_ended| Lost(None))?;
         let hello = Hello {
             minor: 0,
             capabilities: capability::CURSOR | capability::EPHEMERAL,
@@ -249,7 +249,7 @@ impl ChatClient {
         };
         let mut out = Vec::new();
         ClientFrame::Hello(hello).encode(&mut out);
-        socket.send(&out).await.map_err(|_| Lost(None))?;
+        socket.send(&out).await.map_err(|_ended| Lost(None))?;
         let first = match socket.next().await {
             Message::Binary(payload) => payload,
             Message::Closed(code) => return Err(Lost(Some(code))),
