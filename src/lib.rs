@@ -2,6 +2,12 @@
 //! reordered, and an idle connection costs almost nothing.
 
 pub mod model;
+
+pub mod chat;
+pub mod clock;
+pub mod config;
+pub mod identity;
 pub mod protocol;
 pub mod session;
 pub mod store;
+pub mod telemetry;
