@@ -1,5 +1,7 @@
 //! chasqui: a self-hosted messenger server. An acknowledged message is never lost, duplicated or
 //! reordered, and an idle connection costs almost nothing.
 
+pub mod gateway;
 pub mod model;
+pub mod shard;
 pub mod store;
