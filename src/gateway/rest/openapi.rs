@@ -1,7 +1,7 @@
 //! What the API document says besides the paths: title, tags, the bearer scheme; and its one
 //! rendering, served and committed alike.
 
-use super::problem::ProblemDocument;
+use super::problem::{AppliedName, ProblemDocument, responses};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, Tag};
@@ -37,7 +37,9 @@ pub(super) fn base() -> OpenApi {
     // Every answer may be a problem; they refer to its schema by name.
     let components = ComponentsBuilder::new()
         .security_scheme(BEARER, SecurityScheme::Http(bearer.build()))
-        .schema_from::<ProblemDocument<'_>>();
+        .schema_from::<ProblemDocument<'_>>()
+        .schema_from::<AppliedName>()
+        .responses_from_iter(responses());
     let mut license = License::new("Apache-2.0");
     license.identifier = Some("Apache-2.0".to_owned());
     let info = InfoBuilder::new()

@@ -163,7 +163,7 @@ pub(super) struct ProblemDocument<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = Applied)]
-enum AppliedName {
+pub(super) enum AppliedName {
     /// Surely not.
     False,
     /// Not known.
@@ -224,75 +224,65 @@ fn retry_seconds(retry: Duration) -> u64 {
 
 type Responses = BTreeMap<String, RefOr<utoipa::openapi::Response>>;
 
-fn describe(refusals: &[(u16, &str)]) -> Responses {
+/// Every status of a refusal: its name among the document's responses, and what it means there.
+const RESPONSES: [(u16, &str, &str); 11] = [
+    (400, "BadRequest", "Malformed, unsupported, or a value that breaks a rule."),
+    (401, "Unauthenticated", "The token is absent, wrong, revoked or expired."),
+    (403, "Forbidden", "The caller may know that it exists, but may not do this."),
+    (404, "NotFound", "It does not exist, or is not the caller's to see."),
+    (409, "Conflict", "It contradicts what is stored."),
+    (413, "TooLarge", "It is larger than the server takes."),
+    (415, "UnsupportedMediaType", "The body is not `application/json`."),
+    (429, "RateLimited", "Too many requests."),
+    (500, "Internal", "A fault of the server."),
+    (503, "Unavailable", "The server has too much to do, or its store does not answer. Try again."),
+    (504, "OutcomeUnknown", "Whether it was applied is not known; the same request again tells."),
+];
+
+/// The responses that the paths of the document refer to.
+pub(super) fn responses() -> impl Iterator<Item = (&'static str, utoipa::openapi::Response)> {
     let problem = Ref::from_schema_name("Problem");
     let content = ContentBuilder::new().schema(Some(problem)).build();
-    let response = |text: &str| {
-        ResponseBuilder::new().description(text).content(PROBLEM_JSON, content.clone()).build()
+    RESPONSES.into_iter().map(move |(_, name, text)| {
+        let response = ResponseBuilder::new().description(text);
+        (name, response.content(PROBLEM_JSON, content.clone()).build())
+    })
+}
+
+fn refer(statuses: &[u16]) -> Responses {
+    let listed = RESPONSES.into_iter().filter(|(status, ..)| statuses.contains(status));
+    listed
+        .map(|(status, name, _)| (status.to_string(), Ref::from_response_name(name).into()))
+        .collect()
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $statuses:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub(super) struct $name;
+
+            impl IntoResponses for $name {
+                fn responses() -> Responses {
+                    refer(&$statuses)
+                }
+            }
+        )*
     };
-    refusals.iter().map(|(status, text)| (status.to_string(), response(text).into())).collect()
 }
 
-/// What any request may be answered with.
-#[derive(Debug)]
-pub(super) struct Refusals;
-
-impl IntoResponses for Refusals {
-    fn responses() -> Responses {
-        describe(&[
-            (400, "Malformed, unsupported, or a value that breaks a rule."),
-            (429, "Too many requests."),
-            (500, "A fault of the server."),
-            (503, "The server has too much to do, or the store does not answer. Try again."),
-            (504, "Whether it was applied is not known; the same request again tells."),
-        ])
-    }
-}
-
-/// What a request that needs a token may be answered with besides.
-#[derive(Debug)]
-pub(super) struct Unauthenticated;
-
-impl IntoResponses for Unauthenticated {
-    fn responses() -> Responses {
-        describe(&[(401, "The token is absent, wrong, revoked or expired.")])
-    }
-}
-
-/// What a request with a body may be answered with besides.
-#[derive(Debug)]
-pub(super) struct BodyRefusals;
-
-impl IntoResponses for BodyRefusals {
-    fn responses() -> Responses {
-        describe(&[
-            (413, "The body is larger than the server takes."),
-            (415, "The body is not `application/json`."),
-        ])
-    }
-}
-
-/// What a request about something may be answered with besides.
-#[derive(Debug)]
-pub(super) struct Missing;
-
-impl IntoResponses for Missing {
-    fn responses() -> Responses {
-        describe(&[(404, "It does not exist, or is not the caller's to see.")])
-    }
-}
-
-/// What a request that changes something may be answered with besides.
-#[derive(Debug)]
-pub(super) struct Barred;
-
-impl IntoResponses for Barred {
-    fn responses() -> Responses {
-        describe(&[
-            (403, "The caller may know that it exists, but may not do this."),
-            (409, "It contradicts what is stored."),
-        ])
-    }
+refusals! {
+    /// What any request may be answered with.
+    Refusals = [400, 429, 500, 503, 504];
+    /// What a request that needs a token may be answered with besides.
+    Unauthenticated = [401];
+    /// What a request with a body may be answered with besides.
+    BodyRefusals = [413, 415];
+    /// What a request about something may be answered with besides.
+    Missing = [404];
+    /// What a request that changes something may be answered with besides.
+    Barred = [403, 409];
 }
 
 #[cfg(test)]
