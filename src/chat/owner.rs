@@ -259,27 +259,21 @@ impl<T> Owner<T> {
     ) {
         let mut told = Vec::with_capacity(draft.entries.len());
         for entry in &draft.entries {
-            let audience = self.fold(chat, entry, true);
+            let audience = self.fold(chat, entry);
             told.push((Rc::new(entry.clone()), audience));
         }
         self.write_effects(chat).await;
         draft.answer(self.conversation.id, told, emits);
     }
 
-    /// Folds an entry into everything known; with `own`, notes the effects that follow from it.
-    pub(super) fn fold<S: Store>(
-        &mut self,
-        chat: &Chat<S>,
-        entry: &Entry,
-        own: bool,
-    ) -> Rc<[UserId]> {
+    /// Folds an entry into everything known, and notes what follows from it. Also what follows from
+    /// another writer's entry: should that writer fail, it is written all the same.
+    pub(super) fn fold<S: Store>(&mut self, chat: &Chat<S>, entry: &Entry) -> Rc<[UserId]> {
         self.head = Head::from(entry);
         self.recent.push(entry);
         self.advance_sender(chat, entry);
         let follows = self.fold_state(entry);
-        if own {
-            self.unwritten.extend(follows);
-        }
+        self.unwritten.extend(follows);
         self.members.audience(entry)
     }
 

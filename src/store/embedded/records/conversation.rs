@@ -78,6 +78,7 @@ struct SettingsV1<'a> {
     #[rkyv(with = InlineAsBox)]
     title: &'a str,
     picture: u64,
+    member_count: u64,
     set_by: u64,
     changed_at: u64,
 }
@@ -87,6 +88,7 @@ impl Encode for Settings {
         let record = SettingsV1 {
             title: self.title.as_ref().map_or("", Title::as_str),
             picture: self.picture.map_or(0, MediaId::get),
+            member_count: self.member_count,
             set_by: self.set_by.get(),
             changed_at: self.changed_at.as_millis(),
         };
@@ -114,6 +116,7 @@ impl ArchivedSettingsV1<'_> {
         Some(Settings {
             title,
             picture: optional(self.picture.to_native(), MediaId::new)?,
+            member_count: self.member_count.to_native(),
             set_by: Sequence::new(self.set_by.to_native())?,
             changed_at: Timestamp::from_millis(self.changed_at.to_native()),
         })
