@@ -1,10 +1,10 @@
 //! What everything on one shard shares: the services, the owners, and the ways to other shards.
 
+use super::ConnectionKey;
 use super::fanout::Fanout;
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::owners::Owners;
 use super::registry::{Place, Registry};
-use super::ConnectionKey;
 use crate::chat::{Chat, Lane, Request};
 use crate::clock::Clock;
 use crate::identity::Identity;
@@ -13,7 +13,6 @@ use crate::protocol::CloseCode;
 use crate::store::Store;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! The shards as the doors see them: somewhere to send commands, and somewhere to leave a socket.
 
+use super::connections::Mode;
 use super::core::{overloaded, owner_of};
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::perform::conversation_of;
 use super::reactor::Reactor;
-use super::connections::Mode;
 use crate::clock::Clock;
 use crate::model::{Actor, Command, CommandError, ErrorCode, Outcome};
 use crate::protocol::{CloseCode, Goaway};
@@ -206,7 +206,9 @@ pub(crate) mod scripted {
                     return None;
                 }
                 match messages.pop()? {
-                    ShardMessage::Perform { origin: Origin::Call(reply), actor, command, .. } => {
+                    ShardMessage::Perform {
+                        origin: Origin::Call(reply), actor, command, ..
+                    } => {
                         return Some(Asked { actor, command, reply });
                     }
                     ShardMessage::Check(reply) => {

@@ -348,7 +348,7 @@ mod tests {
         let targets: Targets = [3, 64, 200].map(key).into_iter().collect();
         mailboxes.deliver(0, targets.clone(), Bytes::new(), PushClass::Ephemeral);
         assert_eq!(inbox.take_missed(), (vec![], false));
-        mailboxes.deliver(0, targets, Bytes::new(), PushClass::Durable);
+        mailboxes.deliver(0, targets, Bytes::new(), PushClass::Entry);
         assert_eq!(inbox.take_missed(), (vec![3, 64, 200], false));
         assert_eq!(inbox.take_missed(), (vec![], false));
     }
