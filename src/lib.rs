@@ -2,4 +2,5 @@
 //! reordered, and an idle connection costs almost nothing.
 
 pub mod model;
+pub mod shard;
 pub mod store;
