@@ -2,5 +2,7 @@
 //! reordered, and an idle connection costs almost nothing.
 
 pub mod model;
+pub mod protocol;
+pub mod session;
 pub mod shard;
 pub mod store;

@@ -1,0 +1,56 @@
+//! What an entry says, between [`Content`] and its kind, body and tagged values.
+//!
+//! What a client may send and what the server may emit are two questions: [`from_client`] refuses
+//! kinds and tags that only the server makes, [`from_server`] keeps what it does not know as a
+//! placeholder. Owns the layout of content; whether a target exists or a member may speak is not
+//! asked here.
+
+mod decode;
+mod encode;
+
+pub use decode::{Served, from_client, from_server};
+
+use super::tlv::Tlvs;
+use crate::model::{Content, Entry};
+use bytes::Bytes;
+
+/// Content laid out for the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The entry kind.
+    pub kind: u64,
+    /// The body.
+    pub body: Bytes,
+    tlvs: Vec<u8>,
+}
+
+impl Layout {
+    /// The tagged values.
+    pub fn tlvs(&self) -> Tlvs<'_> {
+        Tlvs::trusted(&self.tlvs)
+    }
+
+    /// The bytes of body and tagged values together.
+    pub(crate) fn len(&self) -> usize {
+        self.body.len() + self.tlvs.len()
+    }
+
+    /// Cuts the body to at most `bytes_max`, at a character where it is text.
+    pub(crate) fn cut_text(&mut self, bytes_max: usize) {
+        if self.body.len() > bytes_max {
+            let end = std::str::from_utf8(&self.body)
+                .map_or(bytes_max, |text| text.floor_char_boundary(bytes_max));
+            self.body.truncate(end);
+        }
+    }
+}
+
+/// Lays out content as a client sends it.
+pub fn encode(content: &Content) -> Layout {
+    encode::layout(content, None, None)
+}
+
+/// Lays out the content of an entry with what the server has since set on it.
+pub fn encode_entry(entry: &Entry) -> Layout {
+    encode::layout(&entry.content, entry.edited, entry.erased)
+}
