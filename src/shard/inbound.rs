@@ -46,11 +46,50 @@ pub(super) enum Step<'a> {
 /// What survives between reads. Default is the state between messages.
 #[derive(Debug, Default)]
 pub(super) struct Partial {
-    unread: Vec<u8>,
+    unread: Unread,
     frame: Option<OpenFrame>,
     message: Option<OpenMessage>,
     payload: Vec<u8>,
     control: Vec<u8>,
+}
+
+/// Bytes that were read and not decoded: the start of a head, or what exceeded a turn's budget.
+#[derive(Debug, Default)]
+pub(super) struct Unread {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Unread {
+    /// Copies bytes to be kept.
+    pub(super) fn copy_of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.to_vec(), used: 0 }
+    }
+
+    /// What is left.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(self.used..).unwrap_or_default()
+    }
+
+    /// What is left, to be unmasked in place.
+    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.used..).unwrap_or_default()
+    }
+
+    /// Marks bytes as decoded.
+    pub(super) fn advance(&mut self, count: usize) {
+        self.used += count;
+    }
+
+    /// Copies what is left to the front of `buffer` if it fits; returns how much that is.
+    pub(super) fn copy_to(&self, buffer: &mut [u8]) -> usize {
+        let left = self.as_slice();
+        match buffer.get_mut(..left.len()) {
+            Some(front) => front.copy_from_slice(left),
+            None => return 0,
+        }
+        left.len()
+    }
 }
 
 /// A frame whose payload has not all come.
@@ -69,34 +108,23 @@ struct OpenMessage {
 }
 
 impl Partial {
-    /// Moves the bytes kept earlier to the front of `buffer`; returns how many they are.
-    pub(super) fn restore(this: &mut Option<Box<Self>>, buffer: &mut [u8]) -> usize {
-        let Some(partial) = this else { return 0 };
-        let unread = std::mem::take(&mut partial.unread);
-        match buffer.get_mut(..unread.len()) {
-            Some(front) => front.copy_from_slice(&unread),
-            None => debug_assert!(false, "what is kept came from this buffer"),
-        }
-        unread.len()
+    /// Takes out the bytes kept earlier, to be decoded where they lie.
+    pub(super) fn take_unread(this: &mut Option<Box<Self>>) -> Unread {
+        this.as_mut().map(|partial| std::mem::take(&mut partial.unread)).unwrap_or_default()
     }
 
     /// Keeps bytes that could not or may not be decoded yet, and gives memory back when nothing is
     /// in progress.
-    pub(super) fn keep(this: &mut Option<Box<Self>>, unread: &[u8]) {
-        if !unread.is_empty() {
-            this.get_or_insert_default().unread = unread.to_vec();
+    pub(super) fn keep(this: &mut Option<Box<Self>>, unread: Unread) {
+        if !unread.as_slice().is_empty() {
+            this.get_or_insert_default().unread = unread;
         } else if this.as_ref().is_some_and(|partial| partial.is_idle()) {
             *this = None;
         }
     }
 
-    /// How many bytes are kept undecoded.
-    pub(super) fn unread_len(&self) -> usize {
-        self.unread.len()
-    }
-
     fn is_idle(&self) -> bool {
-        self.unread.is_empty() && self.frame.is_none() && self.message.is_none()
+        self.unread.as_slice().is_empty() && self.frame.is_none() && self.message.is_none()
     }
 
     /// Decodes one step from the front of `bytes`, unmasking in place. Returns how many bytes it
@@ -115,20 +143,20 @@ impl Partial {
         let (in_progress, held) =
             this.as_ref().map_or((false, 0), |p| (p.message.is_some(), p.payload.len()));
         check(&head, rules, in_progress, held)?;
-        let Some((_, rest)) = bytes.split_at_mut_checked(head.head_len) else {
+        let Some((_, rest)) = bytes.split_at_mut_checked(head.len) else {
             return Ok((0, Step::Starved));
         };
         let stands_alone = head.is_control() || (head.fin && !in_progress);
         if stands_alone && head.payload_len <= rest.len() {
             let (payload, _) = rest.split_at_mut(head.payload_len);
             unmask(payload, head.mask);
-            let used = head.head_len + head.payload_len;
+            let used = head.len + head.payload_len;
             return Ok((used, whole(head.opcode, Cow::Borrowed(payload))?));
         }
         let partial = this.get_or_insert_default();
         partial.open(head);
         let (used, step) = partial.absorb(rules, rest)?;
-        Ok((head.head_len + used, step))
+        Ok((head.len + used, step))
     }
 
     fn open(&mut self, head: Head) {
@@ -238,6 +266,7 @@ fn whole(opcode: OpCode, payload: Cow<'_, [u8]>) -> Result<Step<'_>, Violation> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::tests::masked as frame;
     use proptest::prelude::*;
 
     const RULES: Rules = Rules { message_bytes_max: 1_000, text: true };
@@ -252,27 +281,12 @@ mod tests {
         Refused(Violation),
     }
 
-    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mask = [0x11, 0xa5, 0xff, 0x3c];
-        let mut bytes = vec![first];
-        match payload.len() {
-            len @ 0..126 => bytes.push(0x80 | u8::try_from(len).expect("small")),
-            len => {
-                bytes.push(0xfe);
-                bytes.extend(u16::try_from(len).expect("medium").to_be_bytes());
-            }
-        }
-        bytes.extend(mask);
-        bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        bytes
-    }
-
     /// Feeds bytes cut into parts, keeping between them what is not used, as a connection does.
     fn feed<'a>(rules: Rules, parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
         let (mut partial, mut seen) = (None, Vec::new());
         for part in parts {
             let mut buffer = vec![0; 4_096];
-            let held = Partial::restore(&mut partial, &mut buffer);
+            let held = Partial::take_unread(&mut partial).copy_to(&mut buffer);
             buffer[held..held + part.len()].copy_from_slice(part);
             let (end, mut used) = (held + part.len(), 0);
             loop {
@@ -296,7 +310,7 @@ mod tests {
                     }
                 }
             }
-            Partial::keep(&mut partial, &buffer[used..end]);
+            Partial::keep(&mut partial, Unread::copy_of(&buffer[used..end]));
         }
         seen
     }
@@ -348,12 +362,12 @@ mod tests {
         let mut partial = None;
         let mut first = bytes[..100].to_vec();
         Partial::step(&mut partial, RULES, &mut first).expect("sound");
-        Partial::keep(&mut partial, &[]);
+        Partial::keep(&mut partial, Unread::default());
         assert!(partial.is_some());
         let mut rest = bytes[100..].to_vec();
         let (used, step) = Partial::step(&mut partial, RULES, &mut rest).expect("sound");
         assert_eq!((used, matches!(step, Step::Message { .. })), (rest.len(), true));
-        Partial::keep(&mut partial, &[]);
+        Partial::keep(&mut partial, Unread::default());
         assert!(partial.is_none());
     }
 
@@ -361,7 +375,7 @@ mod tests {
     fn what_is_announced_is_not_reserved_and_what_is_kept_stays_below_the_limit() {
         let rules = Rules { message_bytes_max: 60_000, text: false };
         let mut partial = None;
-        let mut bytes = frame(0x02, &[0; 50_000])[..20].to_vec();
+        let mut bytes = frame(0x02, &vec![0; 50_000])[..20].to_vec();
         Partial::step(&mut partial, rules, &mut bytes).expect("sound");
         assert!(partial.as_ref().is_some_and(|p| p.payload.capacity() < 100));
         let mut rest = vec![0; 49_988];

@@ -1,6 +1,6 @@
 //! A table of connections with stable slots and stale-proof keys.
 //!
-//! Owns the slots and the generations. It knows nothing of what it stores.
+//! Owns the slots and the generations; what happens on a connection is no matter to it.
 //!
 //! Invariants: a key finds what it was given for, or nothing, however often its slot has been used
 //! again; generations repeat only after 2^32 insertions. The table grows page by page and never
@@ -8,6 +8,7 @@
 //! are kept for reuse.
 
 use super::ConnectionKey;
+use super::connection::Connection;
 
 /// Records per page, and how many low bits of a slot number count inside one.
 const PAGE_BITS: u32 = 8;
@@ -16,28 +17,23 @@ const PAGE_LEN: u32 = 1 << PAGE_BITS;
 /// Ends the list of vacant slots.
 const NO_SLOT: u32 = u32::MAX;
 
-/// What a record must tell so that a stale key can be refused.
-pub(super) trait Generation {
-    /// The generation of the key the record was inserted under.
-    fn generation(&self) -> u32;
-}
-
+/// The compiler finds the vacant state in bits that no record uses, so a slot is not larger.
 #[derive(Debug)]
-enum Slot<T> {
-    Occupied(T),
+enum Slot {
+    Occupied(Connection),
     Vacant { next: u32 },
 }
 
 /// A slab of records.
 #[derive(Debug)]
-pub(super) struct Slab<T> {
-    pages: Vec<Box<[Slot<T>]>>,
+pub(super) struct Slab {
+    pages: Vec<Box<[Slot]>>,
     vacant: u32,
     occupied: usize,
     generation: u32,
 }
 
-impl<T: Generation> Slab<T> {
+impl Slab {
     /// An empty table; takes no memory.
     pub(super) const fn new() -> Self {
         Self { pages: Vec::new(), vacant: NO_SLOT, occupied: 0, generation: 0 }
@@ -53,11 +49,8 @@ impl<T: Generation> Slab<T> {
         u32::try_from(self.pages.len()).unwrap_or(NO_SLOT).saturating_mul(PAGE_LEN)
     }
 
-    /// Stores what `make` returns for the key it is given; `None` once all slots are taken.
-    pub(super) fn insert(
-        &mut self,
-        make: impl FnOnce(ConnectionKey) -> T,
-    ) -> Option<ConnectionKey> {
+    /// Stores what `make` returns for the generation it is given; `None` once all slots are taken.
+    pub(super) fn insert(&mut self, make: impl FnOnce(u32) -> Connection) -> Option<ConnectionKey> {
         if self.vacant == NO_SLOT {
             self.grow()?;
         }
@@ -66,7 +59,7 @@ impl<T: Generation> Slab<T> {
         let entry = self.entry_mut(slot)?;
         let Slot::Vacant { next } = *entry else { return None };
         let key = ConnectionKey { slot, generation };
-        *entry = Slot::Occupied(make(key));
+        *entry = Slot::Occupied(make(generation));
         self.vacant = next;
         self.generation = generation;
         self.occupied += 1;
@@ -74,15 +67,23 @@ impl<T: Generation> Slab<T> {
     }
 
     /// The record of a key, unless it is gone.
-    pub(super) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut T> {
+    pub(super) fn get(&self, key: ConnectionKey) -> Option<&Connection> {
+        match self.entry(key.slot)? {
+            Slot::Occupied(record) if record.generation == key.generation => Some(record),
+            Slot::Occupied(_) | Slot::Vacant { .. } => None,
+        }
+    }
+
+    /// The record of a key, unless it is gone.
+    pub(super) fn get_mut(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
         match self.entry_mut(key.slot)? {
-            Slot::Occupied(record) if record.generation() == key.generation => Some(record),
+            Slot::Occupied(record) if record.generation == key.generation => Some(record),
             Slot::Occupied(_) | Slot::Vacant { .. } => None,
         }
     }
 
     /// Takes the record of a key out, unless it is gone.
-    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<T> {
+    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<Connection> {
         self.get_mut(key)?;
         let next = self.vacant;
         let entry = self.entry_mut(key.slot)?;
@@ -97,7 +98,7 @@ impl<T: Generation> Slab<T> {
     /// The key of what occupies a slot now.
     pub(super) fn key_at(&self, slot: u32) -> Option<ConnectionKey> {
         match self.entry(slot)? {
-            Slot::Occupied(record) => Some(ConnectionKey { slot, generation: record.generation() }),
+            Slot::Occupied(record) => Some(ConnectionKey { slot, generation: record.generation }),
             Slot::Vacant { .. } => None,
         }
     }
@@ -112,12 +113,12 @@ impl<T: Generation> Slab<T> {
         Some(())
     }
 
-    fn entry(&self, slot: u32) -> Option<&Slot<T>> {
+    fn entry(&self, slot: u32) -> Option<&Slot> {
         let (page, offset) = place(slot)?;
         self.pages.get(page)?.get(offset)
     }
 
-    fn entry_mut(&mut self, slot: u32) -> Option<&mut Slot<T>> {
+    fn entry_mut(&mut self, slot: u32) -> Option<&mut Slot> {
         let (page, offset) = place(slot)?;
         self.pages.get_mut(page)?.get_mut(offset)
     }
@@ -132,40 +133,43 @@ fn place(slot: u32) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::connection::Role;
     use std::collections::HashMap;
+    use std::net::TcpStream;
+    use std::os::fd::OwnedFd;
 
-    #[derive(Debug)]
-    struct Record {
-        generation: u32,
-        name: u64,
+    /// A connection recognised by the number put into it.
+    fn insert(slab: &mut Slab, name: u16) -> ConnectionKey {
+        let null = std::fs::File::open("/dev/null").expect("a device");
+        let socket = TcpStream::from(OwnedFd::from(null));
+        let named = |generation| {
+            let mut connection = Connection::new(socket, generation, Role::Echo);
+            connection.executing = name;
+            connection
+        };
+        slab.insert(named).expect("room")
     }
 
-    impl Generation for Record {
-        fn generation(&self) -> u32 {
-            self.generation
-        }
-    }
-
-    fn insert(slab: &mut Slab<Record>, name: u64) -> ConnectionKey {
-        slab.insert(|key| Record { generation: key.generation, name }).expect("room")
+    fn name(slab: &mut Slab, key: ConnectionKey) -> Option<u16> {
+        slab.get_mut(key).map(|connection| connection.executing)
     }
 
     #[test]
     fn a_key_of_a_former_occupant_finds_nothing() {
         let mut slab = Slab::new();
         let old = insert(&mut slab, 1);
-        assert_eq!(slab.remove(old).map(|r| r.name), Some(1));
+        assert_eq!(slab.remove(old).map(|c| c.executing), Some(1));
         let new = insert(&mut slab, 2);
         assert_eq!(new.slot, old.slot, "the slot is used again");
         assert!(slab.get_mut(old).is_none());
         assert!(slab.remove(old).is_none(), "a stale key removes nothing");
-        assert_eq!(slab.get_mut(new).map(|r| r.name), Some(2));
+        assert_eq!(name(&mut slab, new), Some(2));
         assert_eq!(slab.key_at(new.slot), Some(new));
     }
 
     #[test]
     fn a_slot_that_never_was_finds_nothing() {
-        let mut slab: Slab<Record> = Slab::new();
+        let mut slab = Slab::new();
         assert!(slab.get_mut(ConnectionKey { slot: 0, generation: 0 }).is_none());
         insert(&mut slab, 1);
         for slot in [1, PAGE_LEN, u32::MAX] {
@@ -177,10 +181,10 @@ mod tests {
     #[test]
     fn under_churn_every_live_key_finds_its_own_and_every_dead_one_nothing() {
         let mut slab = Slab::new();
-        let mut live: HashMap<ConnectionKey, u64> = HashMap::new();
+        let mut live: HashMap<ConnectionKey, u16> = HashMap::new();
         let mut dead = Vec::new();
         let mut seed = 1_u64;
-        for name in 0..20_000 {
+        for number in 0..20_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             if seed >> 62 == 0
                 && let Some(key) = live.keys().next().copied()
@@ -189,13 +193,13 @@ mod tests {
                 assert!(slab.remove(key).is_some());
                 dead.push(key);
             } else if live.len() < 700 {
-                live.insert(insert(&mut slab, name), name);
+                live.insert(insert(&mut slab, number), number);
             }
         }
         assert!(dead.len() > 1_000 && slab.slots() >= 700);
         assert_eq!(slab.len(), live.len());
-        for (key, name) in &live {
-            assert_eq!(slab.get_mut(*key).map(|r| r.name), Some(*name));
+        for (key, number) in &live {
+            assert_eq!(name(&mut slab, *key), Some(*number));
         }
         assert!(dead.iter().all(|key| slab.get_mut(*key).is_none()));
         assert_eq!((0..slab.slots()).filter_map(|s| slab.key_at(s)).count(), live.len());

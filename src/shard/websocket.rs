@@ -42,7 +42,7 @@ pub(super) struct Head {
     /// How many bytes follow the head.
     pub(super) payload_len: usize,
     /// How many bytes the head takes.
-    pub(super) head_len: usize,
+    pub(super) len: usize,
 }
 
 impl Head {
@@ -68,8 +68,8 @@ pub(super) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Violation> {
     let Some((length, rest)) = parse_length(short, rest)? else { return Ok(None) };
     let Some((mask, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
     let payload_len = usize::try_from(length).map_err(|_beyond_memory| Violation::TooBig)?;
-    let head_len = bytes.len() - rest.len();
-    Ok(Some(Head { fin, opcode, mask: *mask, payload_len, head_len }))
+    let len = bytes.len() - rest.len();
+    Ok(Some(Head { fin, opcode, mask: *mask, payload_len, len }))
 }
 
 fn parse_first(first: u8) -> Result<(bool, OpCode), Violation> {
@@ -120,17 +120,21 @@ pub(super) struct ServerHead {
 impl ServerHead {
     /// The head in front of `payload_len` bytes.
     pub(super) fn new(opcode: OpCode, payload_len: usize) -> Self {
-        let first = 0x80 | opcode_bits(opcode);
-        let (bytes, len) = if let Some(short) = u8::try_from(payload_len).ok().filter(|n| *n < 126)
-        {
-            ([first, short, 0, 0, 0, 0, 0, 0, 0, 0], 2)
+        let mut bytes = [0; 10];
+        let [first, second, extended @ ..] = &mut bytes;
+        *first = 0x80 | opcode_bits(opcode);
+        let len = if let Some(short) = u8::try_from(payload_len).ok().filter(|n| *n < 126) {
+            *second = short;
+            2
         } else if let Ok(medium) = u16::try_from(payload_len) {
-            let [a, b] = medium.to_be_bytes();
-            ([first, 126, a, b, 0, 0, 0, 0, 0, 0], 4)
+            *second = 126;
+            let [high, low, ..] = extended;
+            [*high, *low] = medium.to_be_bytes();
+            4
         } else {
-            let long = u64::try_from(payload_len).unwrap_or(u64::MAX);
-            let [a, b, c, d, e, f, g, h] = long.to_be_bytes();
-            ([first, 127, a, b, c, d, e, f, g, h], 10)
+            *second = 127;
+            *extended = u64::try_from(payload_len).unwrap_or(u64::MAX).to_be_bytes();
+            10
         };
         Self { bytes, len }
     }
@@ -201,15 +205,14 @@ mod tests {
 
     #[test]
     fn each_length_form_is_read() {
-        for (bytes, payload_len, head_len) in [
+        for (bytes, payload_len, len) in [
             (&[0x82, 0x80, 1, 2, 3, 4][..], 0, 6),
             (&[0x82, 0xfd, 1, 2, 3, 4], 125, 6),
             (&[0x82, 0xfe, 0, 126, 1, 2, 3, 4], 126, 8),
             (&[0x82, 0xfe, 0xff, 0xff, 1, 2, 3, 4], 65_535, 8),
             (&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4], 65_536, 14),
         ] {
-            let head =
-                Head { fin: true, opcode: OpCode::Binary, mask: MASK, payload_len, head_len };
+            let head = Head { fin: true, opcode: OpCode::Binary, mask: MASK, payload_len, len };
             assert_eq!(parse_head(bytes), Ok(Some(head)));
             for cut in 0..bytes.len() {
                 assert_eq!(parse_head(&bytes[..cut]), Ok(None), "{bytes:?} cut to {cut}");
