@@ -1,17 +1,21 @@
 //! Frames as the JSON of the golden vectors.
 
 use chasqui::model::{
-    Attachment, ContactState, Content, DeviceChange, EphemeralKind, MemberChange, Message, Role,
-    UserId,
+    Attachment, ClientMessageId, ContactState, Content, DeviceChange, EphemeralKind, MemberChange,
+    Message, Role, Sequence, UserId,
 };
 use chasqui::protocol::content::{Served, from_server};
 use chasqui::protocol::{
     ClientFrame, EntryFrame, EphemeralFrame, Record, SendFrame, ServerFrame, Tlvs, Welcome,
 };
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        write!(out, "{byte:02x}").unwrap();
+        out
+    })
 }
 
 /// An object of the fields that are there.
@@ -153,7 +157,7 @@ fn entry(frame: &EntryFrame<'_>) -> Value {
         "sequence": frame.sequence.get(), "ord": frame.ordinal.get(),
         "sender": frame.sender.map_or(0, UserId::get), "sent_at": frame.sent_at.as_millis(),
         "kind": frame.kind, "body": hex(frame.body),
-        "cmid": frame.client_message.map(|cmid| cmid.get()), "tags": tags(&frame.tlvs),
+        "cmid": frame.client_message.map(ClientMessageId::get), "tags": tags(&frame.tlvs),
         "content": content,
     })
 }
@@ -217,7 +221,7 @@ fn message(said: &Message) -> Value {
     json!({
         "text": said.text.as_str(),
         "attachments": said.attachments.iter().map(attachment).collect::<Vec<_>>(),
-        "reply_to": said.reply_to.map(|sequence| sequence.get()),
+        "reply_to": said.reply_to.map(Sequence::get),
         "mentions": said.mentions.iter().map(|user| user.get()).collect::<Vec<_>>(),
     })
 }

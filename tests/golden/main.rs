@@ -69,17 +69,17 @@ fn decode_client(
     decoded: &mut Decoded,
 ) -> Result<(), ProtocolError> {
     let Some(frame) = ClientFrame::decode(frame)? else { return Ok(()) };
-    let content = match &frame {
-        ClientFrame::Send(send) if send.body.len() > limit::BODY_BYTES_MAX => {
+    let mut content = None;
+    if let ClientFrame::Send(send) = &frame {
+        if send.body.len() > limit::BODY_BYTES_MAX {
             return Err(ProtocolError {
                 fault: Fault::BodyTooLarge,
                 offset: 0,
                 rid: Some(send.rid),
             });
         }
-        ClientFrame::Send(send) => Some(content::from_client(send)?),
-        _ => None,
-    };
+        content = Some(content::from_client(send)?);
+    }
     decoded.frames.push(describe::client(&frame, content.as_ref()));
     frame.encode(&mut decoded.encoded);
     Ok(())
