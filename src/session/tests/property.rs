@@ -1,6 +1,7 @@
 //! Whatever arrives in whatever order: no panic, one answer per request, silence after the close.
 
 use super::*;
+use crate::model::Command;
 use proptest::prelude::*;
 use std::collections::HashMap;
 
@@ -87,20 +88,31 @@ fn write(part: &Part, out: &mut Vec<u8>) {
 struct Ledger {
     /// Requests sent and not yet answered, by rid.
     asked: HashMap<u64, usize>,
-    /// Requests being executed.
-    executing: Vec<u64>,
+    /// Requests being executed, each with the outcome it hopes for.
+    executing: Vec<(u64, Outcome)>,
     closed: bool,
 }
 
 impl Ledger {
+    fn is_executing(&self, rid: u64) -> bool {
+        self.executing.iter().any(|(open, _)| *open == rid)
+    }
+
     fn look(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             assert!(!self.closed, "nothing follows the close");
             match effect {
                 Effect::Execute { rid: 0, .. } | Effect::Authenticate { .. } => {}
-                Effect::Execute { rid, .. } => {
-                    assert!(!self.executing.contains(&rid), "one execution per open rid");
-                    self.executing.push(rid);
+                Effect::Execute { rid, command, .. } => {
+                    assert!(!self.is_executing(rid), "one execution per open rid");
+                    let hoped = if matches!(command, Command::Send { .. }) {
+                        sent(rid)
+                    } else if matches!(command, Command::Sync { .. }) {
+                        synced()
+                    } else {
+                        fetched(vec![entry(1, actor().user)])
+                    };
+                    self.executing.push((rid, hoped));
                 }
                 Effect::Close(_) => self.closed = true,
                 Effect::Send(bytes) => {
@@ -121,13 +133,13 @@ impl Ledger {
     }
 }
 
-fn outcome(how: u8, rid: u64) -> Result<Outcome, CommandError> {
+fn outcome(how: u8, hoped: Outcome) -> Result<Outcome, CommandError> {
     match how % 6 {
         0 => Err(CommandError::overloaded("busy")),
         1 => Err(CommandError::outcome_unknown()),
         2 => Err(CommandError::new(ErrorCode::Forbidden, "no")),
         3 => Ok(Outcome::Done),
-        _ => sent(rid),
+        _ => Ok(hoped),
     }
 }
 
@@ -166,14 +178,14 @@ proptest! {
                     session.handle_grant(now, limits, Err(GrantError::Expired), effects);
                 }
                 Step::Answer(which, how) if !ledger.executing.is_empty() => {
-                    let rid = ledger.executing.swap_remove(which % ledger.executing.len());
-                    session.handle_outcome(rid, &outcome(*how, rid), effects);
+                    let which = which % ledger.executing.len();
+                    let (rid, hoped) = ledger.executing.swap_remove(which);
+                    session.handle_outcome(rid, &outcome(*how, hoped), effects);
                 }
-                Step::Answer(..) => {}
-                Step::Stray(rid) if !ledger.executing.contains(rid) => {
-                    session.handle_outcome(*rid, &sent(1), effects);
+                Step::Stray(rid) if !ledger.is_executing(*rid) => {
+                    session.handle_outcome(*rid, &Ok(sent(1)), effects);
                 }
-                Step::Stray(_) => {}
+                Step::Answer(..) | Step::Stray(_) => {}
                 Step::Tick(seconds) => {
                     clock += seconds;
                     session.handle_tick(at(clock), limits, effects);
@@ -191,8 +203,8 @@ proptest! {
             peer.grant();
             ledger.look(std::mem::take(&mut peer.effects));
         }
-        for rid in std::mem::take(&mut ledger.executing) {
-            peer.answer(rid, &sent(rid));
+        for (rid, hoped) in std::mem::take(&mut ledger.executing) {
+            peer.answer(rid, &Ok(hoped));
             ledger.look(std::mem::take(&mut peer.effects));
         }
         if peer.session.is_active() {

@@ -122,18 +122,12 @@ fn each_request_gets_its_own_answer() {
     peer.take(&[send(1), fetch(2), sync(3, b"")]);
     peer.effects.clear();
     let other = UserId::new(5).expect("not zero");
-    let page = Fetched {
-        conversation: conversation(),
-        entries: vec![entry(1, actor().user), entry(2, other)],
-        to: Sequence::FIRST.plus(1),
-        next: Sequence::ZERO,
-    };
-    let synced = Synced { chats: Vec::new(), more: false, everything: true, token: vec![1].into() };
-    peer.answer(2, &Ok(Outcome::Fetched(page)));
-    peer.answer(3, &Ok(Outcome::Synced(synced)));
-    peer.answer(1, &sent(42));
+    let page = vec![entry(1, actor().user), entry(2, other)];
+    peer.answer(2, &Ok(fetched(page)));
+    peer.answer(3, &Ok(synced()));
+    peer.answer(1, &Ok(sent(42)));
     assert_eq!(peer.told(), ["entry 1 1", "entry 2 0", "fetched 2", "synced 3", "sent 1 42"]);
-    peer.answer(1, &sent(42));
+    peer.answer(1, &Ok(sent(42)));
     assert_eq!(peer.told(), [""; 0], "a second outcome is ignored");
 }
 
@@ -141,7 +135,7 @@ fn each_request_gets_its_own_answer() {
 fn a_rid_is_used_again_only_after_its_answer() {
     let mut peer = Peer::welcomed();
     peer.take(&[send(1)]);
-    peer.answer(1, &sent(1));
+    peer.answer(1, &Ok(sent(1)));
     peer.take(&[send(1)]);
     assert_eq!(peer.told(), ["execute 1 at 0", "sent 1 1", "execute 1 at 0"]);
     peer.take(&[fetch(1)]);
@@ -154,7 +148,7 @@ fn too_many_sends_are_refused_and_hold_the_connection() {
     let all: Vec<_> = (1..=65).map(send).collect();
     peer.take(&all);
     assert_eq!(peer.told()[63..], ["execute 64 at 0", "error 65 overloaded 3"]);
-    peer.answer(1, &sent(1));
+    peer.answer(1, &Ok(sent(1)));
     peer.take(&[send(66), ClientFrame::Resume, send(67)]);
     assert_eq!(peer.told(), ["sent 1 1", "error 66 overloaded 3", "execute 67 at 1"]);
 }
@@ -217,6 +211,27 @@ fn while_held_even_an_invalid_send_is_refused_as_overloaded() {
     peer.take(&[ClientFrame::Send(SendFrame { body: b"\xff", ..good })]);
     peer.take(&[ClientFrame::Resume, ClientFrame::Send(SendFrame { body: b"\xff", ..good })]);
     assert_eq!(peer.told(), ["error 2 overloaded 3", "error 2 invalid 2"]);
+}
+
+#[test]
+fn while_held_a_send_without_a_floor_is_refused_as_overloaded() {
+    // rid 2, conversation 1, cmid 1, floor 0, kind 1, no body.
+    let floorless = [0x10, 6, 2, 1, 1, 0, 1, 0];
+    let mut peer = Peer::welcomed();
+    peer.take_bytes(&floorless);
+    peer.take(&[send(1)]);
+    peer.answer(1, &Err(CommandError::overloaded("busy")));
+    peer.take_bytes(&floorless);
+    let told = peer.told();
+    assert_eq!((told[0].as_str(), told[3].as_str()), ("error 2 invalid 2", "error 2 overloaded 3"));
+}
+
+#[test]
+fn even_an_invalid_request_may_not_reuse_an_open_rid() {
+    let mut peer = Peer::welcomed();
+    peer.take(&[fetch(2)]);
+    peer.take_bytes(&[0x10, 6, 2, 1, 1, 0, 1, 0]);
+    assert_eq!(peer.told()[1..], ["error 0 malformed 0", "close 4501"]);
 }
 
 #[test]
@@ -292,7 +307,7 @@ fn a_drain_is_announced_and_the_session_goes_on() {
     let mut peer = Peer::welcomed();
     peer.take(&[send(1)]);
     peer.session.handle_drain(goaway, &mut peer.effects);
-    peer.answer(1, &sent(1));
+    peer.answer(1, &Ok(sent(1)));
     assert_eq!(peer.told()[1..], ["goaway", "sent 1 1"]);
     let mut peer = Peer::new();
     peer.session.handle_drain(goaway, &mut peer.effects);
@@ -305,7 +320,7 @@ fn a_revoked_device_is_closed_at_once_and_hears_nothing_more() {
     peer.take(&[send(1)]);
     peer.effects.clear();
     peer.session.handle_close(CloseCode::DeviceRevoked, &mut peer.effects);
-    peer.answer(1, &sent(1));
+    peer.answer(1, &Ok(sent(1)));
     peer.take(&[send(2)]);
     peer.tick(9_999);
     assert_eq!(peer.told(), ["error 0 unauthenticated 0", "close 4504"]);

@@ -72,14 +72,24 @@ fn encode(parts: &[ClientFrame<'_>]) -> Vec<u8> {
     out
 }
 
-fn sent(sequence: u64) -> Result<Outcome, CommandError> {
-    Ok(Outcome::Sent(Sent {
+fn sent(sequence: u64) -> Outcome {
+    Outcome::Sent(Sent {
         conversation: conversation(),
         sequence: Sequence::new(sequence).expect("small"),
         ordinal: Ordinal::FIRST,
         sent_at: at(0),
         duplicate: false,
-    }))
+    })
+}
+
+fn fetched(entries: Vec<Entry>) -> Outcome {
+    let to = entries.last().map_or(Sequence::ZERO, |entry| entry.sequence);
+    Outcome::Fetched(Fetched { conversation: conversation(), entries, to, next: Sequence::ZERO })
+}
+
+fn synced() -> Outcome {
+    let token = vec![1].into();
+    Outcome::Synced(Synced { chats: Vec::new(), more: false, everything: true, token })
 }
 
 fn entry(sequence: u64, sender: UserId) -> Entry {
