@@ -1,8 +1,8 @@
 //! One rule per test.
 
 use super::*;
-use crate::model::{Applied, Command};
-use crate::protocol::Goaway;
+use crate::model::{Applied, Command, EphemeralKind};
+use crate::protocol::{EphemeralFrame, Goaway};
 
 #[test]
 fn hello_is_authenticated_then_welcomed() {
@@ -270,6 +270,22 @@ fn cursors_and_typing_are_executed_without_an_answer() {
     assert_eq!(peer.told(), ["execute 0 at 0", "execute 0 at 0"]);
     peer.answer(0, &Ok(Outcome::Done));
     assert_eq!(peer.told(), [""; 0]);
+}
+
+#[test]
+fn typing_is_carried_up_to_a_small_body() {
+    let typing = |body| {
+        let kind = EphemeralKind::Typing;
+        ClientFrame::Ephemeral(EphemeralFrame {
+            conversation: conversation(),
+            user: None,
+            kind,
+            body,
+        })
+    };
+    let mut peer = Peer::welcomed();
+    peer.take(&[typing(&[0; 1024]), typing(&[0; 1025])]);
+    assert_eq!(peer.told(), ["execute 0 at 0"]);
 }
 
 #[test]
