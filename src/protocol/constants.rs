@@ -448,6 +448,8 @@ pub mod limit {
     pub const ATTACHMENTS_MAX: usize = 32;
     /// Users that one message names.
     pub const MENTIONS_MAX: usize = 256;
+    /// The body of an EPHEMERAL; one above it is dropped.
+    pub const EPHEMERAL_BODY_BYTES_MAX: usize = 1_024;
     /// Unanswered SEND requests of one connection; WELCOME tells.
     pub const SENDS_MAX: usize = 64;
     /// Unanswered SYNC and FETCH requests of one connection, together.

@@ -48,3 +48,6 @@ pub use seat::{ConnectionSettings, Seat, Services, seats};
 
 #[cfg(test)]
 pub(crate) use handle::scripted;
+
+#[cfg(test)]
+mod tests;
