@@ -238,7 +238,8 @@ impl ChatClient {
 
     async fn greet(&self, address: SocketAddr) -> Result<(Link, Epoch, Bytes), Lost> {
         let headers = [("Sec-WebSocket-Protocol", SUBPROTOCOL)];
-        let mut socket = WebSocket::try_connect(address, &headers).await.map_err(|_ended| Lost(None))?;
+        let mut socket =
+            WebSocket::try_connect(address, &headers).await.map_err(|_ended| Lost(None))?;
         let hello = Hello {
             minor: 0,
             capabilities: capability::CURSOR | capability::EPHEMERAL,
