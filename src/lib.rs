@@ -4,10 +4,13 @@
 pub mod model;
 
 pub mod chat;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod gateway;
 pub mod identity;
 pub mod protocol;
 pub mod session;
+pub mod shard;
 pub mod store;
 pub mod telemetry;

@@ -1,3 +1,22 @@
-//! The `chasqui` binary: arguments, configuration, exit status; nothing else.
+//! The `chasqui` binary: arguments in, exit status out; nothing else.
 
-fn main() {}
+use chasqui::cli::{self, Cli, Command, Failure, output};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::report(&failure);
+            failure.status()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Config(command) => cli::config(command),
+        Command::User(command) => cli::user(command),
+    }
+}

@@ -111,6 +111,13 @@ impl<S: Store> Chat<S> {
         Ok(self.reach(view, actor.user, current?, reached))
     }
 
+    /// Who hears of typing and the like: everyone in a conversation that is not too large.
+    pub fn hears_ephemeral(&self, view: &View, actor: Actor) -> Result<Vec<UserId>, CommandError> {
+        let belongs = view.membership(actor)?.is_current();
+        let small = view.is_small(self.settings.small_group_max);
+        Ok(if belongs && small { view.current().to_vec() } else { Vec::new() })
+    }
+
     fn reach(
         &self,
         view: &View,

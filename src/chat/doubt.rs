@@ -42,8 +42,7 @@ impl<T> Owner<T> {
                 return Err(StoreError::Unavailable);
             }
             for entry in entries {
-                let own = draft.as_mut().is_some_and(|draft| draft.holds(&entry));
-                let audience = self.fold(chat, &entry, own);
+                let audience = self.fold(chat, &entry);
                 let answer = draft.as_mut().and_then(|draft| draft.answer_of(id, &entry));
                 emits.push(Emit::Entry { entry: Rc::new(entry), audience, answer });
             }

@@ -105,11 +105,6 @@ impl<T> Draft<T> {
         self.accepted.push(Accepted { request, ticket: Some(ticket), last, twins: Vec::new() });
     }
 
-    /// Whether an entry read from the log is one of this draft.
-    pub(super) fn holds(&self, entry: &Entry) -> bool {
-        self.index_of(entry).is_some()
-    }
-
     fn index_of(&self, entry: &Entry) -> Option<usize> {
         let key = |entry: &Entry| (entry.sender, entry.client_message, entry.fingerprint);
         self.entries.iter().position(|drafted| key(drafted) == key(entry))

@@ -137,7 +137,7 @@ impl<T> Owner<T> {
             // Before the effects, so that they are durable with them at the latest.
             chat.store.advance_cursors(joins.clone()).await?;
             chat.store.apply_effects(effects.clone()).await?;
-            chat.store.settle(self.conversation.id).await
+            chat.store.settle(self.conversation.id, self.head.sequence).await
         };
         match written.await {
             Ok(()) => self.unwritten = Unwritten::default(),

@@ -26,7 +26,7 @@ mod view;
 
 pub use cursors::CursorMoved;
 pub use fetch::Bounds;
-pub use owner::{Action, BATCH_ENTRIES_MAX, Emit, Lane, Owner, Request};
+pub use owner::{Action, BATCH_REQUESTS_MAX, Emit, Lane, Owner, Request};
 pub use recent::FLOOR_SPAN_MAX;
 pub use view::View;
 

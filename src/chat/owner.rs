@@ -18,8 +18,8 @@ use crate::model::{
 use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
 use std::rc::Rc;
 
-/// The most entries of one append.
-pub const BATCH_ENTRIES_MAX: usize = 64;
+/// The most requests that become one append.
+pub const BATCH_REQUESTS_MAX: usize = 64;
 
 /// How often a batch is tried again after another writer was first.
 const STALE_ATTEMPTS_MAX: usize = 5;
@@ -27,8 +27,8 @@ const STALE_ATTEMPTS_MAX: usize = 5;
 /// A connection's place between two RESUMEs: what a refusal holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lane {
-    /// The connection, by any number that is its own while it lives.
-    pub connection: u64,
+    /// The connection, by any two numbers that are its own while it lives.
+    pub connection: (u64, u64),
     /// How many RESUMEs it had sent.
     pub resumes: u32,
 }
@@ -259,27 +259,21 @@ impl<T> Owner<T> {
     ) {
         let mut told = Vec::with_capacity(draft.entries.len());
         for entry in &draft.entries {
-            let audience = self.fold(chat, entry, true);
+            let audience = self.fold(chat, entry);
             told.push((Rc::new(entry.clone()), audience));
         }
         self.write_effects(chat).await;
         draft.answer(self.conversation.id, told, emits);
     }
 
-    /// Folds an entry into everything known; with `own`, notes the effects that follow from it.
-    pub(super) fn fold<S: Store>(
-        &mut self,
-        chat: &Chat<S>,
-        entry: &Entry,
-        own: bool,
-    ) -> Rc<[UserId]> {
+    /// Folds an entry into everything known, and notes what follows from it. Also what follows from
+    /// another writer's entry: should that writer fail, it is written all the same.
+    pub(super) fn fold<S: Store>(&mut self, chat: &Chat<S>, entry: &Entry) -> Rc<[UserId]> {
         self.head = Head::from(entry);
         self.recent.push(entry);
         self.advance_sender(chat, entry);
         let follows = self.fold_state(entry);
-        if own {
-            self.unwritten.extend(follows);
-        }
+        self.unwritten.extend(follows);
         self.members.audience(entry)
     }
 

@@ -334,11 +334,11 @@ mod tests {
         let origins = "https://a.example, http://localhost:3000";
         layers.variables(variable("CHASQUI_SERVER__ORIGINS", origins)).expect("valid");
         layers.variables(variable("CHASQUI_STORE__PATH", "123")).expect("valid");
-        layers.variables(variable("CHASQUI_STORE__CACHE", "1GiB")).expect("valid");
+        layers.variables(variable("CHASQUI_STORE__CACHE_BYTES", "1GiB")).expect("valid");
         let config = layers.config().expect("valid");
         assert_eq!(config.server.origins, ["https://a.example", "http://localhost:3000"]);
         assert_eq!(config.store.path, Path::new("123"));
-        assert_eq!(config.store.cache, 1 << 30);
+        assert_eq!(config.store.cache_bytes, 1 << 30);
         let refused = layers.variables(variable("CHASQUI_SERVER__SHARDS", "many"));
         let refused = refused.expect_err("no number").to_string();
         assert!(refused.starts_with("server.shards (CHASQUI_SERVER__SHARDS): "), "{refused}");
@@ -409,7 +409,7 @@ mod tests {
             ("websocket.device_connections_max", "0"),
             ("websocket.ping_default", "1h"),
             ("store.path", ""),
-            ("store.memtable", "1KiB"),
+            ("store.memtable_bytes", "1KiB"),
             ("identity.access_token_life", "0s"),
             ("log.filter", "chasqui=loud"),
         ] {

@@ -46,14 +46,27 @@ impl<S: Directory> Identity<S> {
         registration: Registration,
     ) -> Result<(SignedIn, Device), CommandError> {
         let Registration { username, password, display_name, device_name } = registration;
+        let user = self.create_account(now, username, password, display_name).await?;
+        let device = self.add_device(now, user, device_name).await?;
+        Ok((self.tokens_of(now, self.shared.access_token_life, &device)?, device))
+    }
+
+    /// Creates an account without a device.
+    ///
+    /// `conflict` if the name is taken.
+    pub async fn create_account(
+        &self,
+        now: Timestamp,
+        username: Username,
+        password: Password,
+        display_name: Option<DisplayName>,
+    ) -> Result<UserId, CommandError> {
         // Spares the hash where the answer is plain; the insert decides.
         if self.store.account_by_name(&username).await.map_err(refused)?.is_some() {
             return Err(name_taken());
         }
         let password = self.shared.passwords.hash(password).await?;
-        let user = self.insert_account(now, username, password, display_name).await?;
-        let device = self.add_device(now, user, device_name).await?;
-        Ok((self.tokens_of(now, self.shared.access_token_life, &device)?, device))
+        self.insert_account(now, username, password, display_name).await
     }
 
     /// Signs a device in: a new one, or one of the user's own again, whose earlier tokens end.

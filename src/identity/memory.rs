@@ -1,4 +1,4 @@
-//! A [`Directory`] in memory, for the tests of this module: it keeps its contract, lets others run
+//! A [`Directory`] in memory, for tests: it keeps its contract, lets others run
 //! before it answers, and can lose the answer of a write.
 
 use crate::model::{Account, Device, DeviceId, Profile, UserId, Username};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     rows: Arc<Mutex<Rows>>,
     /// The next write of a device is applied, and its answer lost.
     pub(super) loses_answer: Arc<AtomicBool>,

@@ -16,7 +16,7 @@ mod accounts;
 mod devices;
 mod keys;
 #[cfg(test)]
-mod memory;
+pub(crate) mod memory;
 mod passwords;
 mod profiles;
 mod refresh;

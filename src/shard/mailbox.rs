@@ -8,7 +8,9 @@
 //! - Answers always find room: there are at most as many as commands were admitted.
 
 use super::ConnectionKey;
+use super::handle::Census;
 use super::outbox::PushClass;
+use super::registry::Place;
 use crate::chat::{Lane, Request};
 use crate::model::{Actor, Command, CommandError, ConversationId, Outcome};
 use crate::protocol::{CloseCode, Goaway};
@@ -47,6 +49,26 @@ pub(crate) enum Origin {
         /// The request.
         rid: u64,
     },
+}
+
+impl Origin {
+    /// The connection it is, if it is one.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Call(_) => None,
+            Self::Connection { shard, key, .. } => Some(Place { shard: *shard, key: *key }),
+        }
+    }
+
+    /// The same origin for a command without an answer.
+    pub(crate) fn unanswered(&self) -> Self {
+        match self {
+            Self::Call(_) => Self::Call(oneshot::channel().0),
+            Self::Connection { shard, key, .. } => {
+                Self::Connection { shard: *shard, key: *key, rid: 0 }
+            }
+        }
+    }
 }
 
 /// One message to a shard.
@@ -106,8 +128,14 @@ pub(crate) enum ShardMessage {
     },
     /// Ask all connections to go elsewhere.
     Drain(Goaway),
-    /// Close all connections with this code and end.
-    Stop(CloseCode),
+    /// Close all connections.
+    CloseAll(CloseCode),
+    /// Load this conversation, which finishes what a crash left undone.
+    Load(ConversationId),
+    /// What is left to do here.
+    Count(oneshot::Sender<Census>),
+    /// The shard ends.
+    End,
 }
 
 /// The sending side of all mailboxes.
@@ -225,7 +253,10 @@ impl Inbox {
                 | ShardMessage::Grant { .. }
                 | ShardMessage::Close { .. }
                 | ShardMessage::Drain(_)
-                | ShardMessage::Stop(_) => {}
+                | ShardMessage::CloseAll(_)
+                | ShardMessage::Load(_)
+                | ShardMessage::Count(_)
+                | ShardMessage::End => {}
             }
         }
         self.load.commands.fetch_sub(commands, Ordering::Relaxed);

@@ -1,0 +1,274 @@
+//! The listener on a real port: raw bytes in, raw bytes out.
+
+use super::*;
+use crate::gateway::upgrade;
+use axum::routing::{get, post};
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: chasqui.v1\r\n\r\n";
+const PING: &str = "GET /ping HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/// A socket that left HTTP, and the bytes that were read behind its handshake.
+type Adopted = (std::net::TcpStream, Vec<u8>, Door);
+
+/// A listener on a port of its own.
+struct Served {
+    address: SocketAddr,
+    adopted: RefCell<mpsc::UnboundedReceiver<Adopted>>,
+    shutdown: watch::Sender<bool>,
+    ended: RefCell<Option<tokio::task::JoinHandle<()>>>,
+}
+
+fn settings() -> Settings {
+    Settings {
+        connections_max: 4,
+        idle_timeout: Duration::from_secs(20),
+        drain_timeout: Duration::from_secs(20),
+        upgrade: upgrade::Settings { origins: Vec::new(), echo: true },
+    }
+}
+
+impl Served {
+    async fn new(settings: Settings) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let router = Router::new()
+            .route("/ping", get(|| async { "pong" }))
+            .route("/slow", get(|| tokio::time::sleep(Duration::from_millis(300))))
+            .route("/refuse", post(|| async { axum::http::StatusCode::PAYLOAD_TOO_LARGE }));
+        let (tell, adopted) = mpsc::unbounded_channel();
+        let adopt: Adopt = Box::new(move |socket, early, door| {
+            tell.send((socket, early.to_vec(), door)).expect("the test is running");
+        });
+        let phase = watch::Sender::new(Phase::Serving);
+        let front = Rc::new(Front { router, adopt, settings, phase });
+        let (shutdown, told) = watch::channel(false);
+        let ended = tokio::task::spawn_local(serve_front(listener, front, told));
+        Self { address, adopted: adopted.into(), shutdown, ended: Some(ended).into() }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("it listens")
+    }
+
+    /// A connection on which `text` has been sent.
+    async fn say(&self, text: &str) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(text.as_bytes()).await.expect("sent");
+        stream
+    }
+
+    #[expect(clippy::await_holding_refcell_ref, reason = "one test task, nobody else borrows it")]
+    async fn adopted(&self) -> Adopted {
+        self.adopted.borrow_mut().recv().await.expect("the listener lives")
+    }
+
+    async fn stop(&self) {
+        self.shutdown.send_replace(true);
+        let ended = self.ended.borrow_mut().take().expect("stopped once");
+        ended.await.expect("no panic");
+    }
+}
+
+/// Reads until what came ends with `end`.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut read = Vec::new();
+    while !read.ends_with(end.as_bytes()) {
+        let byte = stream.read_u8().await;
+        let Ok(byte) = byte else { panic!("ended after {:?}", String::from_utf8_lossy(&read)) };
+        read.push(byte);
+    }
+    String::from_utf8(read).expect("text")
+}
+
+/// Runs a test on a thread like a shard's, with a deadline.
+fn on_a_shard(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let test = async { tokio::time::timeout(Duration::from_secs(30), test).await };
+    let local = LocalSet::new();
+    runtime.expect("a runtime").block_on(local.run_until(test)).expect("in time");
+}
+
+#[test]
+fn requests_are_answered_one_after_the_other_on_one_connection() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let mut stream = served.say(PING).await;
+        let answer = read_until(&mut stream, "pong").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        stream.write_all(format!("{PING}{PING}").as_bytes()).await.expect("sent");
+        read_until(&mut stream, "pong").await;
+        read_until(&mut stream, "pong").await;
+    });
+}
+
+#[test]
+fn bytes_behind_the_handshake_go_with_the_socket() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let mut stream = served.say(&format!("{HANDSHAKE}early")).await;
+        let answer = read_until(&mut stream, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{answer}");
+        let (socket, early, door) = served.adopted().await;
+        assert_eq!((early.as_slice(), door), (b"early".as_slice(), Door::Chat));
+
+        // Nothing that comes later is lost on the way either, in whichever direction.
+        let mut socket = TcpStream::from_std(socket).expect("registered anew");
+        stream.write_all(b"late").await.expect("sent");
+        let mut late = [0; 4];
+        socket.read_exact(&mut late).await.expect("read");
+        assert_eq!(&late, b"late");
+        socket.write_all(b"back").await.expect("sent");
+        assert_eq!(read_until(&mut stream, "back").await, "back");
+    });
+}
+
+#[test]
+fn a_handshake_may_come_in_pieces_and_behind_other_requests() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let whole = format!("{PING}{HANDSHAKE}early");
+        for at in (1..whole.len()).step_by(7) {
+            let (one, other) = whole.split_at(at);
+            let mut stream = served.say(one).await;
+            stream.set_nodelay(true).expect("set");
+            tokio::task::yield_now().await;
+            stream.write_all(other.as_bytes()).await.expect("sent");
+            read_until(&mut stream, "pong").await;
+            let (socket, mut early, _) = served.adopted().await;
+            let mut socket = TcpStream::from_std(socket).expect("registered anew");
+            stream.shutdown().await.expect("no more to send");
+            socket.read_to_end(&mut early).await.expect("read");
+            assert_eq!(early, b"early", "cut at {at}");
+        }
+    });
+}
+
+#[test]
+fn the_echo_door_is_told_from_the_chat_door() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let echo = HANDSHAKE.replace("/ws", "/echo").replace("chasqui.v1", "none");
+        let _stream = served.say(&echo).await;
+        assert_eq!(served.adopted().await.2, Door::Echo);
+    });
+}
+
+#[test]
+fn a_refused_handshake_leaves_the_connection_usable() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let refused = HANDSHAKE.replace("chasqui.v1", "chat");
+        let mut stream = served.say(&format!("{refused}{PING}")).await;
+        let answers = read_until(&mut stream, "pong").await;
+        assert!(answers.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answers}");
+        assert!(answers.contains("application/problem+json"), "{answers}");
+    });
+}
+
+#[test]
+fn silence_loses_its_slot_and_service_resumes() {
+    on_a_shard(async {
+        let idle_timeout = Duration::from_millis(200);
+        let served = Served::new(Settings { idle_timeout, ..settings() }).await;
+        let mut silent = Vec::new();
+        for half in ["", "GET /ping HT", "GET /ping HTTP/1.1\r\nHost: h\r\n", "G"] {
+            silent.push(served.say(half).await);
+        }
+        // All slots are taken: this one waits in the kernel's queue until one is given up.
+        let mut stream = served.say(PING).await;
+        read_until(&mut stream, "pong").await;
+        for mut stream in silent {
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.ok();
+        }
+        // Also between two requests.
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.expect("closed in order");
+        assert_eq!(rest, b"");
+    });
+}
+
+#[test]
+fn no_more_connections_are_served_than_there_are_slots() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let mut taken = Vec::new();
+        for _ in 0..4 {
+            let mut stream = served.say(PING).await;
+            read_until(&mut stream, "pong").await;
+            taken.push(stream);
+        }
+        let mut waiting = served.say(PING).await;
+        let early = tokio::time::timeout(Duration::from_millis(100), waiting.read_u8()).await;
+        assert!(early.is_err(), "served beyond its slots");
+        taken.pop();
+        read_until(&mut waiting, "pong").await;
+    });
+}
+
+#[test]
+fn an_adopted_connection_gives_its_slot_up() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let mut upgraded = Vec::new();
+        for _ in 0..12 {
+            let mut stream = served.say(HANDSHAKE).await;
+            read_until(&mut stream, "\r\n\r\n").await;
+            upgraded.push((stream, served.adopted().await));
+        }
+    });
+}
+
+#[test]
+fn an_answer_survives_a_body_that_nobody_reads() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let mut stream = served.connect().await;
+        let head = "POST /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        // The body may be cut off by the server; what counts is the answer.
+        stream.write_all(&vec![b'x'; 1_000_000]).await.ok();
+        let answer = read_until(&mut stream, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    });
+}
+
+#[test]
+fn draining_lets_requests_end_and_closes_the_rest() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let mut idle = served.say(PING).await;
+        read_until(&mut idle, "pong").await;
+        let mut busy = served.say(&PING.replace("ping", "slow")).await;
+        // The request is under way once a later one on another connection has been answered.
+        let mut other = served.say(PING).await;
+        read_until(&mut other, "pong").await;
+        served.stop().await;
+        let answer = read_until(&mut busy, "\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        let mut rest = Vec::new();
+        idle.read_to_end(&mut rest).await.expect("closed in order");
+        assert!(TcpStream::connect(served.address).await.is_err(), "it still listens");
+    });
+}
+
+#[test]
+fn draining_does_not_wait_longer_than_it_may() {
+    on_a_shard(async {
+        let drain_timeout = Duration::from_millis(50);
+        let served = Served::new(Settings { drain_timeout, ..settings() }).await;
+        let mut half_open = served.say("GET /ping HT").await;
+        let mut other = served.say(PING).await;
+        read_until(&mut other, "pong").await;
+        served.stop().await;
+        let mut rest = Vec::new();
+        half_open.read_to_end(&mut rest).await.ok();
+    });
+}
