@@ -11,7 +11,7 @@ RUN useradd --system --uid 7280 --home-dir /data --create-home chasqui
 COPY --from=build /chasqui /usr/local/bin/chasqui
 USER chasqui
 VOLUME /data
-EXPOSE 7280
+EXPOSE 8080
 # A terminal-less process logs JSON; SIGTERM drains.
 ENTRYPOINT ["chasqui"]
-CMD ["serve", "--listen", "0.0.0.0:7280", "--data", "/data"]
+CMD ["serve", "--listen", "0.0.0.0:8080", "--data", "/data"]

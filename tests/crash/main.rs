@@ -11,6 +11,7 @@
     clippy::indexing_slicing,
     clippy::host_endian_bytes,
     clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
     reason = "a test may stop at the first surprise; it runs in real time, as its environment says"
 )]
 
@@ -58,7 +59,7 @@ async fn run(seed: u64, rounds: u64) {
     let mut dice = Dice(seed);
     let mut server = TestServer::prepare(&[]);
     let cut = PowerCut::new(&server.data(), server.scratch()).expect("the shim builds");
-    server.set_environment(cut.environment());
+    server.add_environment(cut.environment());
     server.restart().await;
     let load = Load::start(server.address(), PEOPLE).await;
 

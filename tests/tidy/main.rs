@@ -30,7 +30,7 @@ fn pure_layers_have_no_async_no_sockets_no_runtime() {
 }
 
 #[test]
-fn one_file_reads_the_clock_and_one_the_environment() {
+fn one_module_reads_the_clock_and_one_the_environment() {
     assert_none(&purity::check_ambient(&Source::load("src")));
 }
 

@@ -2,8 +2,10 @@
 //! deadline. Nothing here reaches into the server.
 
 pub(crate) mod chat_client;
+pub(crate) mod door;
 pub(crate) mod eventually;
 pub(crate) mod history;
+pub(crate) mod peer;
 pub(crate) mod people;
 pub(crate) mod rest;
 pub(crate) mod server;

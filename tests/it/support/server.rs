@@ -38,9 +38,7 @@ impl TestServer {
 
     /// Starts a server with further arguments of `serve`.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
-        let mut server = Self::prepare(arguments);
-        server.restart().await;
-        server
+        Self::prepare(arguments).started().await
     }
 
     /// A server that is not running yet.
@@ -62,9 +60,28 @@ impl TestServer {
         command
     }
 
+    /// A server that is not running yet, with settings other than the defaults: `section.key`.
+    pub(crate) fn configured(settings: &[(&str, &str)]) -> Self {
+        let mut server = Self::prepare(&[]);
+        for (key, value) in settings {
+            let name = format!("CHASQUI_{}", key.replace('.', "__").to_ascii_uppercase());
+            server.add_environment([(name, (*value).to_owned())]);
+        }
+        server
+    }
+
+    /// Starts it, see [`Self::restart`].
+    pub(crate) async fn started(mut self) -> Self {
+        self.restart().await;
+        self
+    }
+
     /// What the next starts find in their environment besides what the test has.
-    pub(crate) fn set_environment(&mut self, environment: Vec<(String, String)>) {
-        self.environment = environment;
+    pub(crate) fn add_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) {
+        self.environment.extend(environment);
     }
 
     /// Starts the server on its data folder and waits until it says where it listens.
