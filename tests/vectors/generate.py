@@ -493,6 +493,7 @@ def rejects():
         refused("an edit without a target", "invalid", send(2, "ho")[0]),
         refused("an edit of sequence 0", "invalid", send(2, "ho", [(2, 0)])[0]),
         refused("a pin that is neither", "invalid", send(5, b"\x02", [(2, 41)])[0]),
+        refused("an unsend with a body", "invalid", send(3, "x", [(2, 41)])[0]),
         refused("a reply to sequence 0", "invalid", send(1, "hi", [(5, 0)])[0]),
         refused("a mention of user 0", "invalid", send(1, "hi", [(7, v(0))])[0]),
         refused("an attachment without media", "invalid",
