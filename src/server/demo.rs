@@ -13,12 +13,12 @@ const PASSWORD: &str = "chasqui-demo";
 
 /// Registers or signs them in; a line for each, with user name, password and access token.
 pub(super) async fn accounts(handle: &ShardHandle) -> Result<String, CommandError> {
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for (name, display_name) in PEOPLE {
         let token = sign_in(handle, name, display_name).await?;
-        lines.push_str(&format!("demo user {name} password {PASSWORD} token {token}\n"));
+        lines.push(format!("demo user {name} password {PASSWORD} token {token}\n"));
     }
-    Ok(lines)
+    Ok(lines.concat())
 }
 
 async fn sign_in(
@@ -43,8 +43,6 @@ async fn sign_in(
         }
         registered => registered?,
     };
-    match outcome {
-        Outcome::SignedIn(signed_in) => Ok(signed_in.access_token.as_str().into()),
-        _ => Err(invalid()),
-    }
+    let Outcome::SignedIn(signed_in) = outcome else { return Err(invalid()) };
+    Ok(signed_in.access_token.as_str().into())
 }

@@ -104,8 +104,9 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
         .map_err(|source| ServerError::Listen { address: config.server.listen, source })?;
     let (handle, seats) = seats(listeners.len(), config.websocket.device_connections_max);
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
+    let places = seats.into_iter().zip(listeners).collect();
     let (shutdown, told) = watch::channel(false);
-    let mut threads = Threads::start(config, seats, listeners, &handle, &services, &told)?;
+    let mut threads = Threads::start(config, places, &handle, &services, &told)?;
     threads.started().await?;
     let pending = store.pending().await?;
     handle.recover(pending.iter().map(|pending| pending.conversation));

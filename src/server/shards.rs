@@ -39,19 +39,18 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// Puts each shard on a thread.
+    /// Puts each shard on a thread, with the socket it listens on.
     pub(super) fn start<S: Store>(
         config: &Config,
-        seats: Vec<Seat>,
-        listeners: Vec<TcpListener>,
+        places: Vec<(Seat, TcpListener)>,
         handle: &ShardHandle,
         services: &Services<S>,
         shutdown: &watch::Receiver<bool>,
     ) -> Result<Self, ServerError> {
         let (told, news) = mpsc::unbounded_channel();
         let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
-        let mut threads = Vec::with_capacity(seats.len());
-        for (index, (seat, listener)) in seats.into_iter().zip(listeners).enumerate() {
+        let mut threads = Vec::with_capacity(places.len());
+        for (index, (seat, listener)) in places.into_iter().enumerate() {
             let place = Place {
                 seat,
                 listener,

@@ -34,8 +34,10 @@ pub(super) struct Core<S> {
     pub(super) greeting: RefCell<HashMap<ConnectionKey, Actor, ahash::RandomState>>,
     /// Connections of which a send was refused before it reached an owner, with their count of
     /// RESUMEs and when: what they had sent behind it is refused as well.
-    pub(super) refused: RefCell<HashMap<(u64, u64), (u32, Timestamp), ahash::RandomState>>,
+    pub(super) refused: RefCell<Refused>,
 }
+
+type Refused = HashMap<(u64, u64), (u32, Timestamp), ahash::RandomState>;
 
 /// How long such a refusal is remembered: far longer than anything stays queued.
 const REFUSED: Duration = Duration::from_mins(2);

@@ -190,6 +190,7 @@ impl Mailboxes {
     }
 
     /// Sends a command; gives it back if there is no room.
+    #[expect(clippy::result_large_err, reason = "given back whole, to be answered; it is rare")]
     pub(crate) fn command(&self, shard: usize, message: ShardMessage) -> Result<(), ShardMessage> {
         let Some(mailbox) = self.0.get(shard) else { return Err(message) };
         if mailbox.load.commands.load(Ordering::Relaxed) >= COMMANDS_MAX {

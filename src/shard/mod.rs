@@ -47,7 +47,4 @@ pub use key::ConnectionKey;
 pub use seat::{ConnectionSettings, Seat, Services, seats};
 
 #[cfg(test)]
-pub(crate) use handle::scripted;
-
-#[cfg(test)]
 mod tests;

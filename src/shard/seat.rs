@@ -17,6 +17,7 @@ use crate::identity::{DeviceCheck, Identity};
 use crate::model::{Grant, Secret};
 use crate::session::{GrantError, Granted, Limits};
 use crate::store::Store;
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,8 +95,8 @@ impl Seat {
             registry,
             mailboxes,
             owners: Owners::default(),
-            greeting: Default::default(),
-            refused: Default::default(),
+            greeting: RefCell::default(),
+            refused: RefCell::default(),
         });
         let local = LocalShard { reactor: Rc::clone(&reactor), clock };
         Ok((local, run(core, reactor, inbox)))
