@@ -45,7 +45,8 @@ impl<S: Directory> Identity<S> {
     }
 
     /// Revokes a device of `user`: its tokens are dead from now on. The record as it is now, or
-    /// `None` if it was revoked already.
+    /// `None` if it was revoked already, be it by an earlier call whose outcome was unknown: its live
+    /// connections are to be closed either way.
     ///
     /// `not-found` if it is not the user's.
     pub async fn revoke(

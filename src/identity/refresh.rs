@@ -20,7 +20,7 @@
 use super::tokens::Place;
 use super::{ATTEMPTS_MAX, Identity, contended, refused, unauthenticated};
 use crate::model::{Actor, CommandError, Device, Secret, SignedIn, Timestamp};
-use crate::store::Directory;
+use crate::store::{Directory, StoreError};
 
 /// Why no tokens were given.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,8 +28,8 @@ use crate::store::Directory;
 pub struct RefreshError {
     /// What the client is told.
     pub refused: CommandError,
-    /// Set when this very call revoked the device, because a token that had been replaced was
-    /// presented: its live connections are to be closed.
+    /// Set when this very call revoked the device, or may have where the outcome is unknown, because
+    /// a token that had been replaced was presented: its live connections are to be closed.
     pub revoked: Option<Actor>,
 }
 
@@ -89,10 +89,18 @@ impl<S: Directory> Identity<S> {
                 Verdict::Advance(generation) => record.generation = generation,
                 Verdict::Reuse => record.revoked_at = Some(now),
             }
-            let stored = verdict == Verdict::Repeat
-                || self.store.update_device(record.clone()).await.map_err(refused)?;
-            if stored && verdict == Verdict::Reuse {
-                return Err(RefreshError { refused: not_valid(), revoked: Some(place.actor) });
+            let revoked = (verdict == Verdict::Reuse).then_some(place.actor);
+            let stored = if verdict == Verdict::Repeat {
+                Ok(true)
+            } else {
+                self.store.update_device(record.clone()).await
+            };
+            let stored = stored.map_err(|error| RefreshError {
+                revoked: revoked.filter(|_| error == StoreError::Unknown),
+                refused: refused(error),
+            })?;
+            if stored && revoked.is_some() {
+                return Err(RefreshError { refused: not_valid(), revoked });
             }
             if stored {
                 return Ok(self.tokens_of(now, self.shared.access_token_life, &record)?);

@@ -180,6 +180,43 @@ mod refreshing {
     }
 
     #[tokio::test]
+    async fn an_exchange_that_meets_a_revocation_is_refused() {
+        let (identity, _store) = identity();
+        let (first, device) = enrolled(&identity).await;
+        let (revoked, refreshed) = tokio::join!(
+            identity.revoke(NOW, device.user, device.device),
+            identity.refresh(NOW, &first.refresh_token)
+        );
+        assert!(revoked.expect("stored").is_some());
+        let refused = refreshed.expect_err("the revocation was stored first");
+        assert_eq!((refused.refused.code, refused.revoked), (ErrorCode::Unauthenticated, None));
+    }
+
+    #[tokio::test]
+    async fn of_two_replaced_tokens_at_the_same_time_one_reports_the_revocation() {
+        let (identity, _store) = identity();
+        let (first, _) = enrolled(&identity).await;
+        let second = refresh(&identity, &first.refresh_token).await;
+        refresh(&identity, &second.refresh_token).await;
+        let reuse = || identity.refresh(NOW, &first.refresh_token);
+        let (one, other) = tokio::join!(reuse(), reuse());
+        let reported = [one, other].map(|answer| answer.expect_err("replaced").revoked.is_some());
+        assert!(reported.contains(&true) && reported.contains(&false), "{reported:?}");
+    }
+
+    #[tokio::test]
+    async fn a_revocation_whose_answer_is_lost_is_reported_too() {
+        let (identity, store) = identity();
+        let (first, device) = enrolled(&identity).await;
+        let second = refresh(&identity, &first.refresh_token).await;
+        refresh(&identity, &second.refresh_token).await;
+        store.loses_answer.store(true, Ordering::Relaxed);
+        let lost = identity.refresh(NOW, &first.refresh_token).await.expect_err("unknown");
+        assert_eq!(lost.refused.code, ErrorCode::OutcomeUnknown);
+        assert_eq!(lost.revoked, Some(Actor { user: device.user, device: device.device }));
+    }
+
+    #[tokio::test]
     async fn an_answer_lost_by_the_store_can_be_asked_for_again() {
         let (identity, store) = identity();
         let (first, device) = enrolled(&identity).await;
