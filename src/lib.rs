@@ -10,6 +10,7 @@ pub mod config;
 pub mod gateway;
 pub mod identity;
 pub mod protocol;
+pub mod server;
 pub mod session;
 pub mod shard;
 pub mod store;

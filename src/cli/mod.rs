@@ -36,6 +36,8 @@ pub struct Cli {
 /// What is asked for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Serve.
+    Serve(Settings),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -17,6 +17,8 @@ pub struct Server {
     pub shards: usize,
     /// The origins besides the server's own from which web pages may open a WebSocket.
     pub origins: Vec<String>,
+    /// Whether `/echo` exists, a WebSocket that sends back what it gets: for conformance suites.
+    pub echo: bool,
     /// Over how long GOAWAY tells clients to spread their coming back.
     #[serde(with = "quantity::duration")]
     pub goaway_spread: Duration,
@@ -31,6 +33,7 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             shards: 0,
             origins: Vec::new(),
+            echo: false,
             goaway_spread: Duration::from_mins(1),
             drain_grace: Duration::from_secs(90),
         }

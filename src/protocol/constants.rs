@@ -448,6 +448,8 @@ pub mod limit {
     pub const ATTACHMENTS_MAX: usize = 32;
     /// Users that one message names.
     pub const MENTIONS_MAX: usize = 256;
+    /// The body of an EPHEMERAL; one above it is dropped.
+    pub const EPHEMERAL_BODY_BYTES_MAX: usize = 1_024;
     /// Unanswered SEND requests of one connection; WELCOME tells.
     pub const SENDS_MAX: usize = 64;
     /// Unanswered SYNC and FETCH requests of one connection, together.
@@ -458,6 +460,8 @@ pub mod limit {
     pub const PAGE_BYTES_MAX: usize = 65_536;
     /// The text of a record's last entry, cut at a character.
     pub const PREVIEW_BYTES_MAX: usize = 256;
+    /// The tagged values of a record's last entry; more are left out.
+    pub const PREVIEW_TAGS_BYTES_MAX: usize = 1_024;
     /// What waits to be written to one connection, before pushes are dropped.
     pub const OUTBOX_BYTES_MAX: usize = 262_144;
     /// Entries between the floor of a SEND and the head.

@@ -40,3 +40,6 @@ pub use record::{Record, Records, encode_synced, record_len};
 pub use refusal::Refusal;
 pub use server_frame::{CursorFrame, EphemeralFrame, Goaway, ServerFrame, Welcome};
 pub use tlv::{Tlv, Tlvs};
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use super::effect::{Effect, Effects};
 use super::limits::Limits;
 use super::requests::{Kind, Requests};
 use crate::model::{Actor, Command, CommandError, Sequence};
-use crate::protocol::constants::{capability, frame};
+use crate::protocol::constants::{capability, frame, limit};
 use crate::protocol::{
     ClientFrame, EphemeralFrame, Fault, Frame, ProtocolError, SendFrame, ServerFrame, content,
 };
@@ -139,6 +139,8 @@ impl Active {
                     self.execute(0, Command::Read { conversation, read }, effects);
                 }
             }
+            ClientFrame::Ephemeral(EphemeralFrame { body, .. })
+                if body.len() > limit::EPHEMERAL_BODY_BYTES_MAX => {}
             ClientFrame::Ephemeral(EphemeralFrame { conversation, user: _, kind, body }) => {
                 let body = Bytes::copy_from_slice(body);
                 self.execute(0, Command::Ephemeral { conversation, kind, body }, effects);

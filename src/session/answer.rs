@@ -5,6 +5,7 @@ use super::effect::Effects;
 use super::requests::Kind;
 use crate::model::{Applied, CommandError, ErrorCode, Fetched, Outcome, Sent, UserId};
 use crate::protocol::{EntryEncoder, ServerFrame, encode_synced};
+use std::time::Duration;
 
 impl Active {
     /// Answers request `rid`. One that is not awaited is ignored: the answer of a request that a
@@ -33,9 +34,16 @@ impl Active {
         }
     }
 
+    /// Refuses a request. A SEND that invites to send again holds the connection, and its ERROR
+    /// has the retry flag: by that flag alone a client knows of the hold.
     fn refuse(&mut self, rid: u64, kind: Kind, error: &CommandError, effects: &mut Effects<'_>) {
-        if kind == Kind::Send && invites_resend(error) {
+        let holds = kind == Kind::Send && invites_resend(error);
+        if holds {
             self.hold();
+        }
+        if holds && error.retry.is_none() {
+            let error = CommandError { retry: Some(Duration::ZERO), ..error.clone() };
+            return effects.refuse(rid, &error);
         }
         effects.refuse(rid, error);
     }

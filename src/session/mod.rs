@@ -217,3 +217,6 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

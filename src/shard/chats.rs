@@ -6,8 +6,8 @@ use super::receive;
 use super::registry::Place;
 use crate::chat::{Action, Bounds, CursorMoved, Request};
 use crate::model::{
-    Actor, ClientMessageId, Command, CommandError, ContactState, ConversationId, EphemeralKind,
-    Outcome, Title, UserId,
+    Actor, ClientMessageId, Command, CommandError, ContactState, ConversationId, Outcome, Title,
+    UserId,
 };
 use crate::store::Store;
 use std::rc::Rc;
@@ -108,7 +108,8 @@ async fn read<S: Store>(
         }
         Command::Ephemeral { kind, body, .. } => {
             let users = core.chat.hears_ephemeral(&view, actor)?;
-            tell_ephemeral(core, conversation, (actor.user, kind, &body), &users)
+            core.fanout.ephemeral(conversation, (actor.user, kind, &body), &users);
+            Ok(Outcome::Done)
         }
         _ => Ok(Outcome::Done),
     }
@@ -123,16 +124,6 @@ fn tell_cursor<S: Store>(
         core.fanout.cursor(&moved, from);
     }
     Outcome::Done
-}
-
-fn tell_ephemeral<S: Store>(
-    core: &Core<S>,
-    conversation: ConversationId,
-    said: (UserId, EphemeralKind, &[u8]),
-    users: &[UserId],
-) -> Result<Outcome, CommandError> {
-    core.fanout.ephemeral(conversation, said, users);
-    Ok(Outcome::Done)
 }
 
 async fn append<S: Store>(
@@ -193,9 +184,9 @@ async fn show<S: Store>(
     chat: ConversationId,
     created: bool,
 ) -> Result<Outcome, CommandError> {
-    let shown = core.call(chat, actor, Command::Chat { chat }).await?;
-    Ok(match shown {
-        Outcome::Chat { chat, .. } => Outcome::Chat { chat, created },
-        other => other,
-    })
+    let mut shown = core.call(chat, actor, Command::Chat { chat }).await?;
+    if let Outcome::Chat { created: told, .. } = &mut shown {
+        *told = created;
+    }
+    Ok(shown)
 }

@@ -1,10 +1,10 @@
 //! What everything on one shard shares: the services, the owners, and the ways to other shards.
 
+use super::ConnectionKey;
 use super::fanout::Fanout;
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::owners::Owners;
 use super::registry::{Place, Registry};
-use super::ConnectionKey;
 use crate::chat::{Chat, Lane, Request};
 use crate::clock::Clock;
 use crate::identity::Identity;
@@ -13,7 +13,6 @@ use crate::protocol::CloseCode;
 use crate::store::Store;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::BuildHasher;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +34,10 @@ pub(super) struct Core<S> {
     pub(super) greeting: RefCell<HashMap<ConnectionKey, Actor, ahash::RandomState>>,
     /// Connections of which a send was refused before it reached an owner, with their count of
     /// RESUMEs and when: what they had sent behind it is refused as well.
-    pub(super) refused: RefCell<HashMap<(u64, u64), (u32, Timestamp), ahash::RandomState>>,
+    pub(super) refused: RefCell<Refused>,
 }
+
+type Refused = HashMap<(u64, u64), (u32, Timestamp), ahash::RandomState>;
 
 /// How long such a refusal is remembered: far longer than anything stays queued.
 const REFUSED: Duration = Duration::from_mins(2);

@@ -6,7 +6,7 @@
 
 use super::core::Core;
 use super::mailbox::Origin;
-use crate::chat::{Action, BATCH_REQUESTS_MAX, Owner, Request, View};
+use crate::chat::{BATCH_REQUESTS_MAX, Owner, Request, View};
 use crate::model::{CommandError, ConversationId, Timestamp};
 use crate::store::Store;
 use std::cell::RefCell;

@@ -10,6 +10,7 @@ use crate::store::Store;
 use std::rc::Rc;
 
 /// Performs a command that arrived at this shard.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are done alike")]
 pub(super) fn perform<S: Store>(
     core: &Rc<Core<S>>,
     origin: Origin,

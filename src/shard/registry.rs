@@ -65,9 +65,7 @@ impl Registry {
     /// Enters a connection; false if its device has as many as it may.
     pub(crate) fn attach(&self, actor: Actor, place: Place) -> bool {
         let mut live = self.users.entry(actor.user).or_default();
-        let of_device = |live: &&Live| {
-            matches!(live, Live::Connection { device, .. } if *device == actor.device)
-        };
+        let of_device = |live: &&Live| matches!(live, Live::Connection { device, .. } if *device == actor.device);
         if live.iter().filter(of_device).count() >= self.connections_per_device_max {
             return false;
         }
@@ -98,7 +96,8 @@ impl Registry {
 
     /// Takes a long poll out.
     pub(crate) fn end_poll(&self, user: UserId, ended: &Arc<Poll>) {
-        let same = |live: &Live| matches!(live, Live::Poll { poll, .. } if Arc::ptr_eq(poll, ended));
+        let same =
+            |live: &Live| matches!(live, Live::Poll { poll, .. } if Arc::ptr_eq(poll, ended));
         self.remove(user, same);
     }
 

@@ -1,5 +1,6 @@
 //! One shard at work: its messages, and what its connections ask for.
 
+use super::ConnectionKey;
 use super::connections::{Connections, Event, Settings};
 use super::core::Core;
 use super::fanout::Fanout;
@@ -8,15 +9,15 @@ use super::mailbox::{Inbox, Mailboxes, Origin, ShardMessage, mailboxes};
 use super::outbox::ResyncReason;
 use super::owners::Owners;
 use super::perform::perform;
-use super::reactor::{Hooks, Reactor};
+use super::reactor::Reactor;
 use super::registry::Registry;
-use super::ConnectionKey;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
 use crate::model::{Grant, Secret};
 use crate::session::{GrantError, Granted, Limits};
 use crate::store::Store;
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -94,8 +95,8 @@ impl Seat {
             registry,
             mailboxes,
             owners: Owners::default(),
-            greeting: Default::default(),
-            refused: Default::default(),
+            greeting: RefCell::default(),
+            refused: RefCell::default(),
         });
         let local = LocalShard { reactor: Rc::clone(&reactor), clock };
         Ok((local, run(core, reactor, inbox)))
@@ -114,11 +115,9 @@ async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) ->
     let clock = core.clock.clone();
     let asking = Rc::clone(&core);
     let asked = Rc::clone(&reactor);
-    let hooks = Hooks {
-        clock: move || clock.now(),
-        mailbox: move |ctx: &mut Context<'_>| mail.receive(ctx),
-        handle: move |event| handle(&asking, &asked, event),
-    };
+    let now = move || clock.now();
+    let mailbox = move |ctx: &mut Context<'_>| mail.receive(ctx);
+    let handle = move |event| handle(&asking, &asked, event);
     let sweeps = async {
         let mut interval = tokio::time::interval(SWEEP);
         loop {
@@ -127,7 +126,7 @@ async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) ->
         }
     };
     tokio::select! {
-        error = reactor.run(hooks) => Err(error),
+        error = reactor.run(now, mailbox, handle) => Err(error),
         () = sweeps => Ok(()),
         () = ended.notified() => Ok(()),
     }
@@ -187,7 +186,8 @@ impl<S: Store> Mail<S> {
             ShardMessage::Count(reply) => {
                 let connections = self.enter(|connections| connections.len());
                 let census = Census { connections, busy: self.core.owners.is_busy() };
-                drop(reply.send(census));
+                // Whoever asked may no longer wait.
+                let _unheard = reply.send(census).is_err();
             }
             ShardMessage::Drain(goaway) => self.enter(|c| c.drain(goaway)),
             ShardMessage::CloseAll(code) => self.enter(|c| c.close_all(code)),

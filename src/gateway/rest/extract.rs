@@ -6,6 +6,7 @@
 
 use super::Gate;
 use super::field::{Checked, Field, RULE_PREFIX};
+use super::json::Object;
 use super::problem::Problem;
 use crate::model::{Actor, Command, ErrorCode, Outcome, Secret};
 use axum::body::Bytes;
@@ -86,10 +87,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     suffix == "json" || suffix.ends_with("+json")
 }
 
-/// Reads JSON; what stands behind it is an error too.
+/// Reads a JSON object; what stands behind it is an error too.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().is_data() {
             let path = error.path().to_string();
             refusal(&path, without_position(&error.into_inner().to_string()))

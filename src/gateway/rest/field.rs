@@ -1,6 +1,7 @@
 //! Request fields that check themselves: a value that breaks its rule is never built, and the same
 //! place that checks it describes it in the API document, so that the two cannot differ.
 
+use super::json::Wire;
 use crate::model::{
     ClientMessageId, ConversationId, DeviceId, DeviceName, DisplayName, MediaId, NUMBER_MAX,
     Password, ProfileChange, Secret, Sequence, Title, UserId, Username,
@@ -8,7 +9,7 @@ use crate::model::{
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::de::{DeserializeOwned, Error};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(super) const RULE_PREFIX: &str = "must be ";
 /// A type with a rule for its values.
 pub(super) trait Checked: Sized {
     /// What it is in JSON.
-    type Wire: DeserializeOwned;
+    type Wire: Wire;
     /// Its name in the API document.
     const NAME: &'static str;
     /// The rule, to stand behind [`RULE_PREFIX`].
@@ -41,7 +42,7 @@ pub(super) struct Field<T>(pub(super) T);
 
 impl<'de, T: Checked> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = T::Wire::deserialize(deserializer)?;
+        let wire = T::Wire::read(deserializer)?;
         let rule = || Error::custom(format_args!("{RULE_PREFIX}{}", T::RULE));
         T::check(wire).map(Self).ok_or_else(rule)
     }
@@ -139,16 +140,9 @@ pub(super) struct MemberList(pub(super) Vec<UserId>);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpaqueKind(pub(super) crate::model::EntryKind);
 
-/// The tag of a value that the server only carries.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct OpaqueTag(pub(super) u64);
-
 /// Any number that the protocol carries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Number(pub(super) u64);
-
-/// The smallest tag of an opaque entry.
-const OPAQUE_TAG_MIN: u64 = 64;
 
 checked! {
     UserField = UserId, "UserId", u64, "a user id: 1 to 2^53-1",
@@ -171,9 +165,6 @@ checked! {
     KindField = OpaqueKind, "OpaqueKind", u64, "an application's entry kind: 16 to 2^53-1",
         |number| crate::model::EntryKind::new(number).filter(|k| k.is_opaque()).map(OpaqueKind),
         integer(crate::model::EntryKind::OPAQUE_FIRST.get(), NUMBER_MAX);
-    TagField = OpaqueTag, "OpaqueTag", u64, "an application's tag: 64 to 2^53-1",
-        |number| (OPAQUE_TAG_MIN..=NUMBER_MAX).contains(&number).then_some(OpaqueTag(number)),
-        integer(OPAQUE_TAG_MIN, NUMBER_MAX);
     LimitField = PageLimit, "PageLimit", u64, "a number of items: 1 to 100",
         |number| (1..=PAGE_MAX).contains(&number).then_some(number)
             .and_then(|number| usize::try_from(number).ok()).map(PageLimit),

@@ -6,8 +6,9 @@ use super::entry::{EntryView, views};
 use super::extract::{Caller, Id, JsonBytes, Params, Valid, inner, parse};
 use super::field::{
     BlobField, BoundField, ChatField, ClientMessageField, KindField, LimitField, MediaField,
-    NumberField, SequenceField, TagField, UserField,
+    NumberField, SequenceField, UserField,
 };
+use super::json::Object;
 use super::page::{LIMIT_DEFAULT, Page};
 use super::problem::{Barred, BodyRefusals, Missing, Problem, Refusals, Unauthenticated};
 use crate::model::{
@@ -169,18 +170,11 @@ pub(super) struct MessageRequest {
     mentions: Vec<UserField>,
     /// Files it carries.
     #[serde(default)]
-    attachments: Vec<AttachmentRequest>,
+    #[schema(value_type = Vec<AttachmentRequest>)]
+    attachments: Vec<Object<AttachmentRequest>>,
     /// 1 + the highest sequence of the chat known to the client when it first tried to send this;
     /// the same on every attempt. Without it a resend is recognised within the last 4,096 entries.
     floor: Option<SequenceField>,
-}
-
-/// A tagged value that the server carries without understanding it.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = Attribute)]
-pub(super) struct AttributeRequest {
-    tag: TagField,
-    value: BlobField,
 }
 
 /// An entry that the server carries without understanding it.
@@ -193,9 +187,6 @@ pub(super) struct OpaqueRequest {
     client_id: ClientMessageField,
     kind: KindField,
     body: BlobField,
-    /// In ascending order of their tags.
-    #[serde(default)]
-    attributes: Vec<AttributeRequest>,
     /// As in a message.
     floor: Option<SequenceField>,
 }
@@ -227,7 +218,11 @@ impl From<MessageRequest> for Command {
     fn from(request: MessageRequest) -> Self {
         let message = Message {
             text: request.text.into(),
-            attachments: request.attachments.into_iter().map(Attachment::from).collect(),
+            attachments: request
+                .attachments
+                .into_iter()
+                .map(|Object(attachment)| attachment.into())
+                .collect(),
             reply_to: inner(request.reply_to),
             mentions: request.mentions.into_iter().map(|user| user.0).collect(),
         };
@@ -242,11 +237,10 @@ impl From<MessageRequest> for Command {
 
 impl From<OpaqueRequest> for Command {
     fn from(request: OpaqueRequest) -> Self {
-        let attribute = |AttributeRequest { tag, value }| (tag.0.0, value.0);
         let content = Content::Opaque {
             kind: request.kind.0.0,
             body: request.body.0,
-            attributes: request.attributes.into_iter().map(attribute).collect(),
+            attributes: Vec::new(),
         };
         Self::Send {
             conversation: request.chat.0,

@@ -13,6 +13,7 @@ mod entry;
 mod extract;
 mod field;
 mod health;
+mod json;
 mod members;
 mod messages;
 mod openapi;

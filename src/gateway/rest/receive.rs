@@ -4,6 +4,7 @@ use super::Gate;
 use super::entry::EntryView;
 use super::extract::{Caller, Params, Valid, inner};
 use super::field::{ChatField, LimitField, SequenceField, Wait, WaitField};
+use super::json::Object;
 use super::problem::{BodyRefusals, Problem, Refusals, Unauthenticated};
 use crate::model::{Actor, Command, ConversationId, Outcome, Sequence};
 use axum::Json;
@@ -43,7 +44,8 @@ pub(super) struct AckRequest {
 pub(super) struct ReceiveRequest {
     /// Acknowledged durably before anything else.
     #[serde(default)]
-    acks: Vec<AckRequest>,
+    #[schema(value_type = Vec<AckRequest>)]
+    acks: Vec<Object<AckRequest>>,
     /// How many seconds to wait for a first entry; 0 where absent.
     wait: Option<WaitField>,
     /// How many entries; 100 where absent.
@@ -107,6 +109,6 @@ pub(super) async fn acknowledge_and_receive(
     Caller(actor): Caller,
     Valid(request): Valid<ReceiveRequest>,
 ) -> Result<Json<ReceivedView>, Problem> {
-    let acks = request.acks.into_iter().map(|ack| (ack.chat.0, ack.sequence.0)).collect();
+    let acks = request.acks.into_iter().map(|Object(ack)| (ack.chat.0, ack.sequence.0)).collect();
     poll(&gate, actor, acks, (request.wait, request.limit)).await
 }

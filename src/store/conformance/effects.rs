@@ -21,7 +21,8 @@ pub(in crate::store) async fn an_effect_is_replaced_only_by_a_later_one(store: &
     let rows = |title: &str, state, set_by| {
         let intervals = if title == "other" { vec![] } else { membership(1, 7, 1).intervals };
         let title = Title::new(title);
-        let settings = Settings { title, picture: None, set_by: at(set_by), changed_at: time(1) };
+        let settings =
+            Settings { title, set_by: at(set_by), changed_at: time(1), ..Settings::default() };
         vec![
             Effect::Membership(Membership { intervals, ..membership(1, 7, set_by) }),
             Effect::Settings(log(1), settings),
@@ -74,6 +75,7 @@ pub(in crate::store) async fn settings_come_with_the_conversation(store: &impl S
     let settings = Settings {
         title: Title::new("Team"),
         picture: Some(media(4)),
+        member_count: 5,
         set_by: at(1),
         changed_at: time(6),
     };

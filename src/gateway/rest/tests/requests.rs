@@ -270,11 +270,10 @@ async fn sending() {
         reply_to: Some(Sequence(2)), mentions: [UserId(3)] }) }";
     check("POST /message/send", body, sent(false), (command, 201, answer(false))).await;
 
-    let body = r#"{"chat": 7, "client_id": 5, "kind": 16, "body": "aGk=",
-        "attributes": [{"tag": 64, "value": ""}]}"#;
+    let body = r#"{"chat": 7, "client_id": 5, "kind": 16, "body": "aGk="}"#;
     let command = "Send { conversation: ConversationId(7), client_message: ClientMessageId(5), \
         floor: None, content: Opaque { kind: EntryKind(16), body: b\"hi\", \
-        attributes: [(64, b\"\")] } }";
+        attributes: [] } }";
     check("POST /message/send", body, sent(false), (command, 201, answer(false))).await;
 }
 
