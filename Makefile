@@ -16,7 +16,7 @@ CHECKS := fmt lint doc tidy unit integration crash api conformance fuzz manifest
 .PHONY: help test run $(CHECKS) sabotage idle durable setup
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## Install what the tests need and run every check below, with a summary
 	@scripts/checks.sh $(CHECKS)
@@ -61,11 +61,9 @@ manifests: $(VENV)/.installed ## The compose file parses
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-idle: ## Measure the memory of an idle connection (release build)
-	cargo run --release --features loadtest --bin loadtest -- idle
-
-durable: ## Measure durable sends per second (release build)
-	cargo run --release --features loadtest --bin loadtest -- durable
+idle durable: ## Measure the memory of an idle connection; durable sends a second
+	cargo build --release --features loadtest --bins
+	target/release/loadtest $@
 
 setup: $(VENV)/.installed $(CARGO_FUZZ) ## Install the test tools only
 

@@ -9,7 +9,7 @@ struct Rule {
 }
 
 /// Modules that compose the others and may use all of them.
-const COMPOSERS: [&str; 3] = ["server", "config", "main"];
+const COMPOSERS: [&str; 4] = ["server", "config", "cli", "main"];
 
 const RULES: [Rule; 11] = [
     Rule { module: "model", may_use: &[] },

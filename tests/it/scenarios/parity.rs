@@ -84,10 +84,12 @@ fn texts(lines: &[Line]) -> Vec<(u64, String)> {
     lines.iter().filter(is_message).map(|line| (line.sequence.get(), text(line))).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a send is compared with")]
 fn stored(sequence: u64) -> Result<Stored, ErrorCode> {
     Ok(Stored { sequence, duplicate: false })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is what a send is compared with")]
 fn duplicate(sequence: u64) -> Result<Stored, ErrorCode> {
     Ok(Stored { sequence, duplicate: true })
 }

@@ -132,7 +132,11 @@ impl Peer {
 
     /// Connects without greeting.
     pub(crate) async fn silent(address: SocketAddr) -> Self {
-        let socket = WebSocket::connect(address).await;
+        Self::over(WebSocket::connect(address).await)
+    }
+
+    /// Takes a connection that was made otherwise.
+    pub(crate) const fn over(socket: WebSocket) -> Self {
         Self { socket, seen: VecDeque::new(), next_rid: 1, welcome: None }
     }
 
@@ -189,6 +193,11 @@ impl Peer {
     /// The next frame, within the usual patience.
     pub(crate) async fn next(&mut self) -> Seen {
         Deadline::usual().wait("a frame", self.read()).await
+    }
+
+    /// The next frame, if there is one soon.
+    pub(crate) async fn next_within(&mut self, patience: std::time::Duration) -> Option<Seen> {
+        tokio::time::timeout(patience, self.read()).await.ok()
     }
 
     /// The next frame, however long it takes. Giving up on it loses nothing.

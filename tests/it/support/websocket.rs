@@ -38,6 +38,7 @@ pub(crate) struct Refused {
 pub(crate) struct WebSocket {
     stream: TcpStream,
     buffer: BytesMut,
+    received: usize,
 }
 
 impl WebSocket {
@@ -81,7 +82,11 @@ impl WebSocket {
         };
         let head = String::from_utf8_lossy(&head);
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        if status == 101 { Ok(Self { stream, buffer }) } else { Err(Refused { status }) }
+        if status == 101 {
+            Ok(Self { stream, buffer, received: 0 })
+        } else {
+            Err(Refused { status })
+        }
     }
 
     /// Sends one binary message.
@@ -113,9 +118,14 @@ impl WebSocket {
             }
             match self.stream.read_buf(&mut self.buffer).await {
                 Ok(0) | Err(_) => return Message::Broken,
-                Ok(_) => {}
+                Ok(count) => self.received += count,
             }
         }
+    }
+
+    /// How many bytes have arrived since the upgrade.
+    pub(crate) const fn received_bytes(&self) -> usize {
+        self.received
     }
 
     /// The next message, within the usual patience.

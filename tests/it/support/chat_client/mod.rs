@@ -141,6 +141,11 @@ impl ChatClient {
         self.link.is_some()
     }
 
+    /// How many bytes this connection has brought.
+    pub(crate) fn received_bytes(&self) -> usize {
+        self.link.as_ref().map_or(0, |link| link.socket.received_bytes())
+    }
+
     /// Whether nothing is outstanding: no message, no request, no known hole.
     pub(crate) fn is_settled(&self) -> bool {
         let idle = |link: &Link| {
