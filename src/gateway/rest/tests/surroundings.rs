@@ -13,7 +13,7 @@ async fn readiness_is_the_shards_and_life_is_not() {
         let answer = api.ask(request(&format!("GET {path}"), "")).await;
         assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "ok"})));
     }
-    api.shard.set_ready(false);
+    api.set_ready(false);
     assert_eq!(api.ask(request("GET /healthz", "")).await.status.as_u16(), 200);
     let answer = api.ask(request("GET /readyz", "")).await;
     assert_eq!(answer.problem(), (503, "overloaded".to_owned()));
