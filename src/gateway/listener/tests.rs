@@ -25,11 +25,12 @@ struct Served {
     ended: RefCell<Option<tokio::task::JoinHandle<()>>>,
 }
 
+/// Times longer than a test may take: what ends, ends for another reason.
 fn settings() -> Settings {
     Settings {
         connections_max: 4,
-        idle_timeout: Duration::from_secs(20),
-        drain_timeout: Duration::from_secs(20),
+        idle_timeout: Duration::from_mins(1),
+        drain_timeout: Duration::from_mins(1),
         upgrade: upgrade::Settings { origins: Vec::new(), echo: true },
     }
 }
@@ -233,9 +234,11 @@ fn an_answer_survives_a_body_that_nobody_reads() {
         let mut stream = served.connect().await;
         let head = "POST /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
         stream.write_all(head.as_bytes()).await.expect("sent");
-        // The body may be cut off by the server; what counts is the answer.
-        stream.write_all(&vec![b'x'; 1_000_000]).await.ok();
-        let answer = read_until(&mut stream, "\r\n\r\n").await;
+        stream.write_all(&vec![b'x'; 1_000_000]).await.expect("taken to the end");
+        stream.shutdown().await.expect("no more to send");
+        let mut answer = String::new();
+        // A reset here would be what some systems throw the unread answer away for.
+        stream.read_to_string(&mut answer).await.expect("closed in order");
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     });
 }

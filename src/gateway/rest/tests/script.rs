@@ -66,8 +66,8 @@ impl Answer {
 /// The API before a scripted core.
 #[derive(Debug)]
 pub(super) struct Api {
-    pub(super) router: Router,
-    pub(super) shard: ShardHandle,
+    router: Router,
+    shard: ShardHandle,
 }
 
 impl Api {
@@ -96,6 +96,11 @@ impl Api {
             jwks: r#"{"keys":[]}"#.into(),
         };
         Self { router: router(shard.clone(), &settings), shard }
+    }
+
+    /// Sets whether the core is ready for commands.
+    pub(super) fn set_ready(&self, ready: bool) {
+        self.shard.set_ready(ready);
     }
 
     pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
