@@ -371,7 +371,7 @@ impl Connections {
 impl PushClass {
     fn is_wanted(self, session: &Session) -> bool {
         match self {
-            Self::Entry | Self::Presence => session.is_active(),
+            Self::Entry => session.is_active(),
             Self::Cursor => session.wants_cursor(),
             Self::Ephemeral => session.wants_ephemeral(),
         }

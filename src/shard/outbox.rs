@@ -46,8 +46,6 @@ pub(crate) enum PushClass {
     Entry,
     /// A cursor that moved.
     Cursor,
-    /// Who is online.
-    Presence,
     /// Typing and the like: told by nothing else and worth nothing later, so dropped first and
     /// silently.
     Ephemeral,
@@ -60,8 +58,6 @@ pub(crate) enum ResyncReason {
     Outbox,
     /// The mailbox of the shard was full.
     Mailbox,
-    /// The link between nodes lost something.
-    Link,
 }
 
 impl ResyncReason {
@@ -70,7 +66,6 @@ impl ResyncReason {
         match self {
             Self::Outbox => resync_reason::OUTBOX,
             Self::Mailbox => resync_reason::MAILBOX,
-            Self::Link => resync_reason::LINK,
         }
     }
 }

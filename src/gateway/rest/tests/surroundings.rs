@@ -3,7 +3,6 @@
 use super::script::{Api, request};
 use crate::gateway::rest::openapi_document;
 use crate::model::Outcome;
-use crate::protocol::Goaway;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -14,7 +13,7 @@ async fn readiness_is_the_shards_and_life_is_not() {
         let answer = api.ask(request(&format!("GET {path}"), "")).await;
         assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "ok"})));
     }
-    api.shard.drain(Goaway { reason: 1, spread_ms: 0, grace_ms: 0 });
+    api.drain();
     assert_eq!(api.ask(request("GET /healthz", "")).await.status.as_u16(), 200);
     let answer = api.ask(request("GET /readyz", "")).await;
     assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
