@@ -31,12 +31,21 @@ struct Shared {
     acknowledged: AtomicUsize,
 }
 
+/// What the clients are told.
+#[derive(Clone, Copy, Debug)]
+struct Orders {
+    /// Where the server is.
+    address: SocketAddr,
+    /// Whether to write nothing more and come to rest.
+    rest: bool,
+}
+
 /// A running load.
 #[derive(Debug)]
 pub(crate) struct Load {
     people: Vec<Person>,
     tasks: Vec<JoinHandle<ChatClient>>,
-    address: watch::Sender<Option<SocketAddr>>,
+    orders: watch::Sender<Orders>,
     shared: Arc<Shared>,
 }
 
@@ -50,7 +59,7 @@ impl Load {
         let rest = |person: &Person| Rest::with_token(address, &person.token);
         let others: Vec<&Person> = crowd[1..].iter().collect();
         let everyone = group(&rest(&crowd[0]), "everyone", &others).await;
-        let (sender, receiver) = watch::channel(Some(address));
+        let (sender, receiver) = watch::channel(Orders { address, rest: false });
         let shared = Arc::new(Shared { acknowledged: AtomicUsize::new(0) });
         let mut tasks = Vec::new();
         for (index, person) in crowd.iter().enumerate() {
@@ -59,7 +68,7 @@ impl Load {
             let shared = Arc::clone(&shared);
             tasks.push(tokio::spawn(live(person.clone(), chats, receiver.clone(), shared)));
         }
-        Self { people: crowd, tasks, address: sender, shared }
+        Self { people: crowd, tasks, orders: sender, shared }
     }
 
     /// Waits until the clients were told of further sends.
@@ -76,16 +85,22 @@ impl Load {
 
     /// Tells the clients where the server is now.
     pub(crate) fn server_moved(&self, address: SocketAddr) {
-        self.address.send_replace(Some(address));
+        self.orders.send_replace(Orders { address, rest: false });
     }
 
     /// Lets the clients come to rest, and reads everything back with new ones.
     pub(crate) async fn finish(self, address: SocketAddr) -> (Vec<History>, Logs) {
-        self.address.send_replace(None);
+        self.orders.send_replace(Orders { address, rest: true });
         let mut histories = Vec::new();
         let mut held: BTreeMap<ConversationId, Vec<Vec<Line>>> = BTreeMap::new();
-        for (task, person) in self.tasks.into_iter().zip(&self.people) {
-            let client = task.await.expect("the client follows the protocol");
+        let mut clients = Vec::new();
+        for task in self.tasks {
+            clients.push(task.await.expect("the client follows the protocol"));
+        }
+        for (client, person) in clients.iter_mut().zip(&self.people) {
+            // Others wrote on after it had come to rest.
+            client.connect(address).await.expect("the server is up");
+            client.until("it has caught up", ChatClient::is_settled).await;
             let mut reader = ChatClient::new(person.user, client.token());
             reader.connect(address).await.expect("the server is up");
             reader.until("everything is read back", ChatClient::is_settled).await;
@@ -116,24 +131,22 @@ fn merge(views: &[Vec<Line>]) -> Vec<Line> {
 async fn live(
     mut person: Person,
     chats: Vec<ConversationId>,
-    mut server: watch::Receiver<Option<SocketAddr>>,
+    orders: watch::Receiver<Orders>,
     shared: Arc<Shared>,
 ) -> ChatClient {
     let mut client = ChatClient::new(person.user, &person.token);
     let mut counted = 0;
     let mut written = 0_usize;
-    let mut address = server.borrow_and_update().expect("the load begins with a server");
     let mut resting: Option<Deadline> = None;
     loop {
-        match *server.borrow_and_update() {
-            Some(now) => address = now,
-            None => resting = Some(resting.unwrap_or_else(Deadline::usual)),
-        }
-        if let Some(deadline) = resting {
+        let Orders { address, rest } = *orders.borrow();
+        if rest {
+            let deadline = resting.get_or_insert_with(Deadline::usual);
             if client.is_settled() {
                 return client;
             }
-            assert!(!deadline.has_passed(), "a client does not come to rest: {client:?}");
+            let unanswered = client.unanswered();
+            assert!(!deadline.has_passed(), "no rest: {unanswered} unanswered at {address}");
         }
         if !client.is_connected()
             && let Err(Lost(code)) = client.connect(address).await
