@@ -83,13 +83,15 @@ impl Title {
     }
 }
 
-/// What is set on a group: the result of its settings entries.
+/// What is set on a group: the result of its settings and member entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The title.
     pub title: Option<Title>,
     /// The picture.
     pub picture: Option<MediaId>,
+    /// How many belong to it; 0 where that follows from the claim.
+    pub member_count: u64,
     /// The sequence of the entry that last changed them; of two copies the higher is right.
     pub set_by: Sequence,
     /// When that entry was sent.

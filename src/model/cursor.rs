@@ -11,23 +11,22 @@ pub struct Cursor {
     pub read: Sequence,
     /// The ordinal at `read`, so that unread is a subtraction.
     pub read_ordinal: Ordinal,
-    /// When it last moved.
+    /// When it last moved or, in a direct chat, when the other user's did: what tells SYNC that the
+    /// conversation changed for this user.
     pub changed_at: Timestamp,
 }
 
 impl Cursor {
     /// Takes the further of each part of the two; tells whether anything moved.
     pub fn merge(&mut self, other: &Self) -> bool {
-        let moved = other.delivered > self.delivered || other.read > self.read;
+        let before = *self;
         self.delivered = self.delivered.max(other.delivered);
         if other.read > self.read {
             self.read = other.read;
             self.read_ordinal = other.read_ordinal;
         }
-        if moved {
-            self.changed_at = self.changed_at.max(other.changed_at);
-        }
-        moved
+        self.changed_at = self.changed_at.max(other.changed_at);
+        *self != before
     }
 }
 

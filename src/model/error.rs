@@ -125,6 +125,11 @@ impl CommandError {
         Self::retryable(ErrorCode::Overloaded, detail, Duration::from_secs(1))
     }
 
+    /// A client message id names something else already.
+    pub fn reused_client_id() -> Self {
+        Self::new(ErrorCode::Conflict, "this client id was used for something else")
+    }
+
     /// Something does not exist or is not the caller's to see.
     pub fn not_found(what: &'static str) -> Self {
         Self::new(ErrorCode::NotFound, what)

@@ -1,88 +1,50 @@
-//! The two types by which the doors know a shard.
+//! One thread, one core: the connections that live on it, the conversations it owns, and what they
+//! say to each other.
+//!
+//! Owns the event loop, the table of connections, the registry of who is live, the owners of
+//! conversations, fan-out and outboxes. It knows no rule of the messenger (`chat`, `identity`), no
+//! HTTP (`gateway`), and no concrete store.
+//!
+//! ```text
+//! sockets -> connections -> session -> Event ----> perform -> owner -> chat -> store
+//!    ^                                                                    |
+//!    +---- outbox <- connections <- mailbox <- fan-out <- what is to be told
+//! ```
+//!
+//! The connection side, from the socket up: [`epoll`], `websocket`, `inbound`, `slab`,
+//! `connection`, `outbox`, `connections`, `turn`, `flush`, `closing`, `reactor`. The command side,
+//! from the door down: `handle`, `mailbox`, `seat`, `perform`, `accounts`, `chats`, `receive`,
+//! `owners`, `fanout`, `registry`, `core`.
 
-use crate::model::{Actor, Command, CommandError, Outcome};
-use std::net::TcpStream;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::{mpsc, oneshot};
+mod closing;
+mod connection;
+mod connections;
+mod epoll;
+mod everyone;
+mod flush;
+mod inbound;
+mod key;
+mod outbox;
+mod reactor;
+mod slab;
+mod turn;
+mod websocket;
 
-/// One command on its way to a shard.
-#[derive(Debug)]
-pub struct Asked {
-    /// Who asks.
-    pub actor: Option<Actor>,
-    /// What is asked.
-    pub command: Command,
-    /// Where the answer goes.
-    pub reply: oneshot::Sender<Result<Outcome, CommandError>>,
-}
+mod accounts;
+mod chats;
+mod core;
+mod fanout;
+mod handle;
+mod mailbox;
+mod owners;
+mod perform;
+mod receive;
+mod registry;
+mod seat;
 
-/// All shards behind one handle.
-#[derive(Clone, Debug)]
-pub struct ShardHandle {
-    commands: mpsc::Sender<Asked>,
-    ready: Arc<AtomicBool>,
-}
+pub use handle::{Census, LocalShard, ShardHandle};
+pub use key::ConnectionKey;
+pub use seat::{ConnectionSettings, Seat, Services, seats};
 
-impl ShardHandle {
-    /// A handle whose commands arrive at the receiver, which answers them.
-    pub fn scripted() -> (Self, mpsc::Receiver<Asked>) {
-        let (commands, asked) = mpsc::channel(64);
-        (Self { commands, ready: Arc::new(AtomicBool::new(true)) }, asked)
-    }
-
-    /// Sets what [`Self::ready`] answers.
-    pub fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
-    }
-
-    /// Performs a command.
-    pub async fn execute(
-        &self,
-        actor: Option<Actor>,
-        command: Command,
-    ) -> Result<Outcome, CommandError> {
-        let (reply, answer) = oneshot::channel();
-        let asked = Asked { actor, command, reply };
-        if self.commands.send(asked).await.is_err() {
-            return Err(CommandError::overloaded("the server is stopping"));
-        }
-        answer.await.unwrap_or_else(|_| Err(CommandError::outcome_unknown()))
-    }
-
-    /// Whether commands can be taken.
-    pub async fn ready(&self) -> Result<(), CommandError> {
-        tokio::task::yield_now().await;
-        let ready = self.ready.load(Ordering::Relaxed);
-        ready.then_some(()).ok_or_else(|| CommandError::overloaded("not ready"))
-    }
-}
-
-/// The shard of the current thread.
-#[derive(Clone, Debug)]
-pub struct LocalShard(Rc<()>);
-
-impl LocalShard {
-    /// A shard that drops what it adopts.
-    pub fn new() -> Self {
-        Self(Rc::new(()))
-    }
-
-    /// Takes over an upgraded WebSocket.
-    pub fn adopt(&self, socket: TcpStream, early: &[u8]) {
-        tracing::debug!(early = early.len(), "adopted");
-        drop(socket);
-    }
-
-    /// Takes over an upgraded WebSocket that is echoed.
-    pub fn adopt_echo(&self, socket: TcpStream, early: &[u8]) {
-        self.adopt(socket, early);
-    }
-}
-
-impl Default for LocalShard {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+#[cfg(test)]
+mod tests;

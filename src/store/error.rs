@@ -1,5 +1,8 @@
 //! Why a store refused.
 
+use crate::model::{CommandError, ErrorCode};
+use std::time::Duration;
+
 /// A refusal of the store. All but [`StoreError::Unknown`] surely changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -18,4 +21,26 @@ pub enum StoreError {
         /// Which kind of row.
         what: &'static str,
     },
+}
+
+/// How a refusal of the store reads to a client.
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable => Self::retryable(
+                ErrorCode::Unavailable,
+                "the store does not answer",
+                Duration::from_secs(1),
+            ),
+            StoreError::Full => Self::retryable(
+                ErrorCode::Unavailable,
+                "the store is full: reading goes on, writing is refused",
+                Duration::from_secs(30),
+            ),
+            StoreError::Unknown => Self::outcome_unknown(),
+            StoreError::Corrupt { .. } => {
+                Self::new(ErrorCode::Internal, "what is stored here is damaged")
+            }
+        }
+    }
 }

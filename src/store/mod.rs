@@ -7,7 +7,12 @@
 //! that the change survives a power cut; an error other than [`StoreError::Unknown`] means that
 //! nothing changed.
 
+#[cfg(test)]
+mod conformance;
+pub mod embedded;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+pub mod faulty;
 
 pub use error::StoreError;
 
@@ -243,11 +248,13 @@ pub trait Log {
         conversation: ConversationId,
     ) -> impl Future<Output = Result<Option<Pending>, StoreError>> + Send;
 
-    /// Takes the pending mark off a conversation whose effects are all written. It may come back
-    /// after a crash. Never durable before the effects that were applied before it.
+    /// Takes the pending mark off the entries up to `through`, whose effects are all written: those
+    /// of later entries, appended meanwhile, stay marked. It may come back after a crash. Never
+    /// durable before the effects that were applied before it.
     fn settle(
         &self,
         conversation: ConversationId,
+        through: Sequence,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The membership rows of a conversation, former members included.

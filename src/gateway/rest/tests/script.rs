@@ -5,6 +5,7 @@ use crate::model::{
     Actor, Command, CommandError, ConversationId, DeviceId, ErrorCode, Grant, Outcome, Sequence,
     Timestamp, UserId,
 };
+use crate::protocol::Goaway;
 use crate::shard::ShardHandle;
 use axum::Router;
 use axum::body::Body;
@@ -98,9 +99,9 @@ impl Api {
         Self { router: router(shard.clone(), &settings), shard }
     }
 
-    /// Sets whether the core is ready for commands.
-    pub(super) fn set_ready(&self, ready: bool) {
-        self.shard.set_ready(ready);
+    /// Has the core begin to drain.
+    pub(super) fn drain(&self) {
+        self.shard.drain(Goaway { reason: 1, spread_ms: 0, grace_ms: 0 });
     }
 
     pub(super) async fn ask(&self, request: Request<Body>) -> Answer {

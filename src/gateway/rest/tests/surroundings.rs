@@ -13,10 +13,10 @@ async fn readiness_is_the_shards_and_life_is_not() {
         let answer = api.ask(request(&format!("GET {path}"), "")).await;
         assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"status": "ok"})));
     }
-    api.set_ready(false);
+    api.drain();
     assert_eq!(api.ask(request("GET /healthz", "")).await.status.as_u16(), 200);
     let answer = api.ask(request("GET /readyz", "")).await;
-    assert_eq!(answer.problem(), (503, "overloaded".to_owned()));
+    assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
 }
 
 #[tokio::test]

@@ -1,0 +1,266 @@
+//! What may be appended: the rules of sending and of membership.
+//!
+//! Each request is judged with what is committed and with what stands before it in the same draft.
+
+use super::draft::{Contents, Draft};
+use super::owner::{Action, Emit, Lane, Owner, Request};
+use super::recent::{Copy, FLOOR_SPAN_MAX};
+use super::view::unknown_chat;
+use super::{Settings, draw_client_message};
+use crate::model::{
+    CommandError, Content, ConversationKind, ErrorCode, MemberChange, Membership, Outcome, Role,
+    Sent, Sequence, Timestamp, Title, UserId,
+};
+use smallvec::smallvec;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The floor of a send that names none: so far back that the span is just kept.
+pub(super) fn effective_floor(floor: Option<Sequence>, head: Sequence) -> Sequence {
+    floor.unwrap_or_else(|| head.next().minus(FLOOR_SPAN_MAX).max(Sequence::FIRST))
+}
+
+enum Verdict {
+    Append(Contents),
+    /// Nothing is to be appended; this is the answer.
+    Answer(Outcome),
+    /// The same send stands earlier in the draft, at this index.
+    Twin(usize),
+}
+
+impl<T> Owner<T> {
+    /// Judges requests in order; what is refused or known already is answered at once.
+    pub(super) fn admit(
+        &mut self,
+        settings: &Settings,
+        now: Timestamp,
+        requests: Vec<Request<T>>,
+        emits: &mut Vec<Emit<T>>,
+    ) -> Draft<T> {
+        let mut draft = Draft::new(self.head, Rc::clone(&self.members), now, requests.len());
+        for request in requests {
+            match self.judge(settings, &draft, &request) {
+                Ok(Verdict::Append(contents)) => draft.push(request, contents),
+                Ok(Verdict::Answer(outcome)) => {
+                    emits.push(Emit::Reply { ticket: request.ticket, result: Ok(outcome) });
+                }
+                Ok(Verdict::Twin(index)) => draft.attach(index, request),
+                Err(error) => self.refuse(vec![request], &error, now, emits),
+            }
+        }
+        draft
+    }
+
+    fn judge(
+        &self,
+        settings: &Settings,
+        draft: &Draft<T>,
+        request: &Request<T>,
+    ) -> Result<Verdict, CommandError> {
+        let user = request.actor.user;
+        match &request.action {
+            Action::Send { client_message, floor, content } => {
+                self.check_lane(request.lane)?;
+                let membership = draft.members.get(user).ok_or_else(unknown_chat)?;
+                self.check_floor(*floor)?;
+                if let Some(copy) = self.recent.find(user, *client_message) {
+                    return self.answer_copy(copy, content).map(Verdict::Answer);
+                }
+                if let Some(index) = draft.twin(user, *client_message, content)? {
+                    return Ok(Verdict::Twin(index));
+                }
+                check_writes(membership)?;
+                check_content(content, settings, membership, draft.head.sequence)?;
+                Ok(Verdict::Append(smallvec![(*client_message, content.clone())]))
+            }
+            Action::Begin { title, members } => begin(draft, title, members),
+            Action::Add(users) => {
+                self.check_group()?;
+                let actor = draft.members.get(user).ok_or_else(unknown_chat)?;
+                check_manages(actor)?;
+                add(draft, users, settings)
+            }
+            Action::Remove(target) => {
+                self.check_group()?;
+                let actor = draft.members.get(user).ok_or_else(unknown_chat)?;
+                remove(draft, actor, *target)
+            }
+            Action::Note(content) => {
+                Ok(Verdict::Append(smallvec![(draw_client_message()?, content.clone())]))
+            }
+        }
+    }
+
+    fn check_lane(&self, lane: Option<Lane>) -> Result<(), CommandError> {
+        match lane {
+            Some(lane) if self.is_held(lane) => Err(CommandError::overloaded(
+                "held: an earlier send was refused and no RESUME has followed",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_floor(&self, floor: Option<Sequence>) -> Result<(), CommandError> {
+        let head = self.head.sequence;
+        let Some(floor) = floor else { return Ok(()) };
+        let far = |detail: &'static str| {
+            let retry = Duration::from_secs(1);
+            Err(CommandError::retryable(ErrorCode::FloorOutOfRange, detail, retry))
+        };
+        if floor == Sequence::ZERO {
+            return Err(CommandError::new(ErrorCode::Invalid, "floor: counts from 1"));
+        }
+        if floor > head.next() {
+            return far("the floor lies above the head");
+        }
+        if head.next().since(floor) > FLOOR_SPAN_MAX {
+            return far("the floor lies too far below the head");
+        }
+        Ok(())
+    }
+
+    fn answer_copy(&self, copy: Copy, content: &Content) -> Result<Outcome, CommandError> {
+        if copy.fingerprint != content.fingerprint() {
+            return Err(CommandError::reused_client_id());
+        }
+        Ok(Outcome::Sent(Sent {
+            conversation: self.conversation.id,
+            sequence: copy.sequence,
+            ordinal: copy.ordinal,
+            sent_at: copy.sent_at,
+            duplicate: true,
+        }))
+    }
+
+    fn check_group(&self) -> Result<(), CommandError> {
+        match self.conversation.kind() {
+            ConversationKind::Group => Ok(()),
+            ConversationKind::Journal | ConversationKind::Direct => {
+                Err(CommandError::new(ErrorCode::Invalid, "chat: only a group's members change"))
+            }
+        }
+    }
+}
+
+fn check_writes(membership: &Membership) -> Result<(), CommandError> {
+    if membership.is_current() {
+        return Ok(());
+    }
+    Err(CommandError::new(ErrorCode::Forbidden, "you no longer belong to this chat"))
+}
+
+fn check_manages(membership: &Membership) -> Result<(), CommandError> {
+    check_writes(membership)?;
+    if membership.role >= Role::Admin {
+        return Ok(());
+    }
+    Err(CommandError::new(ErrorCode::Forbidden, "only the owner and admins of a group do this"))
+}
+
+fn check_content(
+    content: &Content,
+    settings: &Settings,
+    membership: &Membership,
+    head: Sequence,
+) -> Result<(), CommandError> {
+    let invalid = |detail| Err(CommandError::new(ErrorCode::Invalid, detail));
+    let body_bytes = match content {
+        Content::Message(message) => {
+            if !message.attachments.is_empty() {
+                return invalid("attachments: no such media");
+            }
+            if message.text.is_empty() {
+                return invalid("text: empty, and nothing is attached");
+            }
+            if message.mentions.len() > settings.mentions_max {
+                return invalid("mentions: too many");
+            }
+            let visible = |target: Sequence| target <= head && membership.sees(target);
+            if message.reply_to.is_some_and(|target| !visible(target)) {
+                return invalid("reply_to: no such entry");
+            }
+            message.text.as_bytes().len()
+        }
+        Content::Opaque { body, attributes, .. } => {
+            body.len() + attributes.iter().map(|(_, value)| value.len()).sum::<usize>()
+        }
+        Content::Edit { .. }
+        | Content::Unsend { .. }
+        | Content::Reaction { .. }
+        | Content::Pin { .. } => {
+            return Err(CommandError::new(
+                ErrorCode::Unsupported,
+                "this server does not take entries of this kind yet",
+            ));
+        }
+        Content::Member { .. }
+        | Content::Settings { .. }
+        | Content::Contact { .. }
+        | Content::Device { .. } => return invalid("kind: not for clients to send"),
+    };
+    if body_bytes > settings.body_bytes_max {
+        return Err(CommandError::new(ErrorCode::TooLarge, "the body is too large"));
+    }
+    Ok(())
+}
+
+fn begin<T>(draft: &Draft<T>, title: &Title, members: &[UserId]) -> Result<Verdict, CommandError> {
+    if draft.head.sequence > Sequence::ZERO {
+        return Ok(Verdict::Answer(Outcome::Done));
+    }
+    let settings = Content::Settings { title: Some(title.clone()), picture: None };
+    let everyone =
+        Content::Member { users: members.to_vec(), change: MemberChange::Added, role: None };
+    Ok(Verdict::Append(smallvec![
+        (draw_client_message()?, settings),
+        (draw_client_message()?, everyone)
+    ]))
+}
+
+fn add<T>(
+    draft: &Draft<T>,
+    users: &[UserId],
+    settings: &Settings,
+) -> Result<Verdict, CommandError> {
+    let mut users: Vec<_> =
+        users.iter().copied().filter(|user| !draft.members.is_current(*user)).collect();
+    users.sort_unstable();
+    users.dedup();
+    if users.is_empty() {
+        return Ok(Verdict::Answer(Outcome::Done));
+    }
+    if draft.members.current().len() + users.len() > settings.members_max {
+        return Err(CommandError::new(ErrorCode::TooLarge, "the group has too many members"));
+    }
+    let added = Content::Member { users, change: MemberChange::Added, role: None };
+    Ok(Verdict::Append(smallvec![(draw_client_message()?, added)]))
+}
+
+fn remove<T>(
+    draft: &Draft<T>,
+    actor: &Membership,
+    target: UserId,
+) -> Result<Verdict, CommandError> {
+    let leaves = actor.user == target;
+    if leaves && !actor.is_current() {
+        return Ok(Verdict::Answer(Outcome::Done));
+    }
+    if !leaves {
+        check_manages(actor)?;
+    }
+    let Some(row) = draft.members.get(target).filter(|row| row.is_current()) else {
+        return Ok(Verdict::Answer(Outcome::Done));
+    };
+    if !leaves && row.role >= actor.role {
+        return Err(CommandError::new(ErrorCode::Forbidden, "their role is not below yours"));
+    }
+    let change = if leaves { MemberChange::Left } else { MemberChange::Removed };
+    let gone = Content::Member { users: vec![target], change, role: None };
+    let mut contents: Contents = smallvec![(draw_client_message()?, gone)];
+    if let Some(heir) = draft.members.successor(target) {
+        let role = Some(Role::Owner);
+        let heir = Content::Member { users: vec![heir], change: MemberChange::Role, role };
+        contents.push((draw_client_message()?, heir));
+    }
+    Ok(Verdict::Append(contents))
+}

@@ -1,0 +1,68 @@
+//! The appends under way, by the time their entries carry.
+//!
+//! An entry is stamped when its owner accepts it and becomes visible when it is durable. A resting
+//! point of SYNC must not lie after the stamp of an entry that it did not show, so it is placed
+//! before the oldest append under way.
+
+use crate::model::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// See the module. Shared by all shards; taken twice a batch, never per message.
+#[derive(Debug, Default)]
+pub(super) struct InFlight(Mutex<BTreeMap<Timestamp, usize>>);
+
+impl InFlight {
+    /// Notes an append whose entries carry `sent_at` or later, until the guard is dropped.
+    pub(super) fn begin(&self, sent_at: Timestamp) -> Under<'_> {
+        *self.stamps().entry(sent_at).or_default() += 1;
+        Under { in_flight: self, sent_at }
+    }
+
+    /// The stamp of the oldest append under way, if there is one.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.stamps().keys().next().copied()
+    }
+
+    fn stamps(&self) -> MutexGuard<'_, BTreeMap<Timestamp, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One append under way.
+#[derive(Debug)]
+pub(super) struct Under<'a> {
+    in_flight: &'a InFlight,
+    sent_at: Timestamp,
+}
+
+impl Drop for Under<'_> {
+    fn drop(&mut self) {
+        let mut stamps = self.in_flight.stamps();
+        if let Some(count) = stamps.get_mut(&self.sent_at) {
+            *count -= 1;
+            if *count == 0 {
+                stamps.remove(&self.sent_at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_append_under_way_is_known_until_it_ends() {
+        let in_flight = InFlight::default();
+        let early = in_flight.begin(Timestamp::from_millis(5));
+        let twin = in_flight.begin(Timestamp::from_millis(5));
+        let late = in_flight.begin(Timestamp::from_millis(9));
+        drop(early);
+        assert_eq!(in_flight.oldest(), Some(Timestamp::from_millis(5)));
+        drop(twin);
+        assert_eq!(in_flight.oldest(), Some(Timestamp::from_millis(9)));
+        drop(late);
+        assert_eq!(in_flight.oldest(), None);
+    }
+}

@@ -1,0 +1,306 @@
+//! The one writer of a conversation: it sees every change in order and decides with what was
+//! committed before it.
+//!
+//! Invariants: at most one append is under way; sequences are given out by the append itself (the
+//! store refuses one that does not continue the log); nothing is told to anyone before it is
+//! durable; [`Owner::commit`] answers every request exactly once.
+
+use super::Chat;
+use super::draft::Draft;
+use super::effects::{Unwritten, has_effects};
+use super::members::Members;
+use super::recent::Recent;
+use super::view::View;
+use crate::model::{
+    Actor, ClientMessageId, CommandError, Content, Conversation, ConversationId, ConversationKind,
+    Cursor, CursorAdvance, Entry, Head, Outcome, Sequence, Settings, Timestamp, Title, UserId,
+};
+use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
+use std::rc::Rc;
+
+/// The most requests that become one append.
+pub const BATCH_REQUESTS_MAX: usize = 64;
+
+/// How often a batch is tried again after another writer was first.
+const STALE_ATTEMPTS_MAX: usize = 5;
+
+/// A connection's place between two RESUMEs: what a refusal holds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// The connection, by any two numbers that are its own while it lives.
+    pub connection: (u64, u64),
+    /// How many RESUMEs it had sent.
+    pub resumes: u32,
+}
+
+/// What is to be appended.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// A client's entry.
+    Send {
+        /// By what a resend is recognised.
+        client_message: ClientMessageId,
+        /// Where an earlier copy can lie at the earliest; `None` for the last entries of the span.
+        floor: Option<Sequence>,
+        /// What it says.
+        content: Content,
+    },
+    /// The beginning of a group; nothing if it has begun.
+    Begin {
+        /// Its title.
+        title: Title,
+        /// Everyone, its creator included.
+        members: Vec<UserId>,
+    },
+    /// Adds users to a group; those present are left as they are.
+    Add(Vec<UserId>),
+    /// Takes a user out of a group, or lets the actor leave.
+    Remove(UserId),
+    /// An account event in the actor's journal.
+    Note(Content),
+}
+
+/// An action, who wants it and where the answer goes.
+#[derive(Clone, Debug)]
+pub struct Request<T> {
+    /// Who.
+    pub actor: Actor,
+    /// What.
+    pub action: Action,
+    /// Set for sends of a connection.
+    pub lane: Option<Lane>,
+    /// Where the answer goes, whatever that is to the caller.
+    pub ticket: T,
+}
+
+impl<T> Request<T> {
+    pub(super) fn split(self) -> (Request<()>, T) {
+        let Self { actor, action, lane, ticket } = self;
+        (Request { actor, action, lane, ticket: () }, ticket)
+    }
+}
+
+impl Request<()> {
+    pub(super) fn with<T>(self, ticket: T) -> Request<T> {
+        let Self { actor, action, lane, ticket: () } = self;
+        Request { actor, action, lane, ticket }
+    }
+}
+
+/// What came of requests, in the order in which it is to be told.
+#[derive(Clone, Debug)]
+pub enum Emit<T> {
+    /// An answer.
+    Reply {
+        /// Whose.
+        ticket: T,
+        /// Which.
+        result: Result<Outcome, CommandError>,
+    },
+    /// A new entry.
+    Entry {
+        /// The entry.
+        entry: Rc<Entry>,
+        /// Everyone who may see it.
+        audience: Rc<[UserId]>,
+        /// Set on the entry that answers a request: the answer stands in the entry's place where it
+        /// came from.
+        answer: Option<(T, Outcome)>,
+    },
+}
+
+/// See the module. `T` is what a caller finds its requests again by.
+#[derive(Debug)]
+pub struct Owner<T> {
+    pub(super) conversation: Conversation,
+    pub(super) settings: Rc<Settings>,
+    pub(super) members: Rc<Members>,
+    pub(super) head: Head,
+    pub(super) recent: Recent,
+    pub(super) holds: Vec<(Lane, Timestamp)>,
+    pub(super) doubt: Option<Draft<T>>,
+    /// Effects of stored entries that could not be written yet.
+    pub(super) unwritten: Unwritten,
+}
+
+impl<T> Owner<T> {
+    /// Loads a conversation and finishes what a crash left undone; `None` if there is none.
+    pub async fn load<S: Store>(
+        chat: &Chat<S>,
+        id: ConversationId,
+    ) -> Result<Option<Self>, StoreError> {
+        let store = &chat.store;
+        let Some((conversation, settings)) = store.conversation(id).await? else {
+            return Ok(None);
+        };
+        let rows = match conversation.kind() {
+            ConversationKind::Group => store.members(id).await?,
+            ConversationKind::Journal | ConversationKind::Direct => Vec::new(),
+        };
+        let head = store.head(id).await?;
+        let mut owner = Self {
+            conversation,
+            settings: Rc::new(settings),
+            members: Rc::new(Members::new(conversation, rows)),
+            head,
+            recent: Recent::after(head.sequence),
+            holds: Vec::new(),
+            doubt: None,
+            unwritten: Unwritten::default(),
+        };
+        if let Some(pending) = store.pending_of(id).await? {
+            owner.recover(chat, pending).await?;
+        }
+        Ok(Some(owner))
+    }
+
+    /// What readers may know now.
+    pub fn view(&self) -> View {
+        View {
+            conversation: self.conversation,
+            settings: Rc::clone(&self.settings),
+            members: Rc::clone(&self.members),
+            head: self.head,
+        }
+    }
+
+    /// How many entries it remembers.
+    pub fn remembered(&self) -> usize {
+        self.recent.len()
+    }
+
+    /// Whether something is left to be done without a new request: then [`Owner::commit`] is to be
+    /// called again after a while, with no requests.
+    pub fn is_unsettled(&self) -> bool {
+        self.doubt.is_some() || !self.unwritten.is_empty()
+    }
+
+    /// Decides and stores `requests`, in order, and tells what came of them.
+    pub async fn commit<S: Store>(
+        &mut self,
+        chat: &Chat<S>,
+        now: Timestamp,
+        requests: Vec<Request<T>>,
+    ) -> Vec<Emit<T>> {
+        let mut emits = Vec::new();
+        self.forget_holds(now);
+        self.write_effects(chat).await;
+        let mut waiting = self.resolve(chat, &mut emits).await;
+        waiting.extend(requests);
+        for _ in 0..STALE_ATTEMPTS_MAX {
+            if waiting.is_empty() {
+                return emits;
+            }
+            if self.doubt.is_some() {
+                self.refuse(waiting, &CommandError::outcome_unknown(), now, &mut emits);
+                return emits;
+            }
+            if let Err(error) = self.look_back(chat, &waiting, &mut emits).await {
+                self.refuse(waiting, &unapplied(&error), now, &mut emits);
+                return emits;
+            }
+            let draft = self.admit(chat.settings(), now, waiting, &mut emits);
+            waiting = match self.store(chat, draft, &mut emits).await {
+                Ok(left) => left,
+                Err((error, left)) => {
+                    self.refuse(left, &error, now, &mut emits);
+                    return emits;
+                }
+            };
+        }
+        let busy = CommandError::overloaded("another writer was always first");
+        self.refuse(waiting, &busy, now, &mut emits);
+        emits
+    }
+
+    /// Appends a draft. `Ok` holds what is to be decided anew, `Err` what is refused.
+    async fn store<S: Store>(
+        &mut self,
+        chat: &Chat<S>,
+        mut draft: Draft<T>,
+        emits: &mut Vec<Emit<T>>,
+    ) -> Result<Vec<Request<T>>, (CommandError, Vec<Request<T>>)> {
+        let Some(first) = draft.entries.first() else { return Ok(Vec::new()) };
+        let under_way = chat.in_flight.begin(first.sent_at);
+        let answer = chat.store.append(self.append_of(&draft)).await;
+        drop(under_way);
+        match answer {
+            Ok(Appended::Applied) => {
+                self.applied(chat, draft, emits).await;
+                Ok(Vec::new())
+            }
+            Ok(Appended::Stale(_)) => match self.catch_up(chat, Some(&mut draft), emits).await {
+                Ok(()) => Ok(draft.into_unanswered()),
+                Err(error) => Err((unapplied(&error), draft.into_unanswered())),
+            },
+            Err(StoreError::Unknown) => {
+                self.doubt = Some(draft);
+                Ok(self.resolve(chat, emits).await)
+            }
+            Err(error) => Err((error.into(), draft.into_unanswered())),
+        }
+    }
+
+    pub(super) fn append_of(&self, draft: &Draft<T>) -> Append {
+        Append {
+            conversation: self.conversation.id,
+            expected: draft.expected,
+            entries: draft.entries.clone(),
+            has_effects: draft.entries.iter().any(has_effects),
+        }
+    }
+
+    /// Takes a draft that is stored: folds its entries, answers its requests.
+    pub(super) async fn applied<S: Store>(
+        &mut self,
+        chat: &Chat<S>,
+        draft: Draft<T>,
+        emits: &mut Vec<Emit<T>>,
+    ) {
+        let mut told = Vec::with_capacity(draft.entries.len());
+        for entry in &draft.entries {
+            let audience = self.fold(chat, entry);
+            told.push((Rc::new(entry.clone()), audience));
+        }
+        self.write_effects(chat).await;
+        draft.answer(self.conversation.id, told, emits);
+    }
+
+    /// Folds an entry into everything known, and notes what follows from it. Also what follows from
+    /// another writer's entry: should that writer fail, it is written all the same.
+    pub(super) fn fold<S: Store>(&mut self, chat: &Chat<S>, entry: &Entry) -> Rc<[UserId]> {
+        self.head = Head::from(entry);
+        self.recent.push(entry);
+        self.advance_sender(chat, entry);
+        let follows = self.fold_state(entry);
+        self.unwritten.extend(follows);
+        self.members.audience(entry)
+    }
+
+    /// Sending shows that one has read what came before.
+    fn advance_sender<S: Store>(&self, chat: &Chat<S>, entry: &Entry) {
+        let Some(user) = entry.sender else { return };
+        let cursor = Cursor {
+            delivered: Sequence::ZERO,
+            read: entry.sequence,
+            read_ordinal: entry.ordinal,
+            changed_at: entry.sent_at,
+        };
+        chat.cursors.advance(CursorAdvance { user, conversation: self.conversation.id, cursor });
+    }
+}
+
+/// One page of a log, small enough to hold in memory.
+pub(super) fn ascending(from: Sequence, to: Sequence) -> Range {
+    Range { from, to, direction: Direction::Ascending, entries_max: 512, bytes_max: 1 << 20 }
+}
+
+/// A refusal met before anything was appended: whatever the store said, nothing was applied.
+pub(super) fn unapplied(error: &StoreError) -> CommandError {
+    match error {
+        StoreError::Unknown => StoreError::Unavailable.into(),
+        StoreError::Unavailable | StoreError::Full | StoreError::Corrupt { .. } => {
+            error.clone().into()
+        }
+    }
+}

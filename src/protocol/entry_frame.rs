@@ -1,0 +1,140 @@
+//! The ENTRY frame: one entry of a log, as its receivers see it.
+//!
+//! Owns the two steps of encoding one for many: [`EntryEncoder::new`] lays its content out once, and
+//! [`EntryEncoder::frame`] puts a frame around it, with or without the client message id that only
+//! the sender's own devices get.
+
+use super::constants::tag;
+use super::content::{self, Layout};
+use super::error::{Fault, ProtocolError};
+use super::reader::Reader;
+use super::tlv::Tlvs;
+use super::writer::Writer;
+use crate::model::{ClientMessageId, ConversationId, Entry, Ordinal, Sequence, Timestamp, UserId};
+
+/// One entry of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryFrame<'a> {
+    /// Where.
+    pub conversation: ConversationId,
+    /// Its position.
+    pub sequence: Sequence,
+    /// How many entries up to it count as unread.
+    pub ordinal: Ordinal,
+    /// Who said it; `None` for the server.
+    pub sender: Option<UserId>,
+    /// When.
+    pub sent_at: Timestamp,
+    /// The entry kind.
+    pub kind: u64,
+    /// The body.
+    pub body: &'a [u8],
+    /// The id its sender gave it; only on the sender's own devices.
+    pub client_message: Option<ClientMessageId>,
+    /// The other tagged values.
+    pub tlvs: Tlvs<'a>,
+}
+
+impl<'a> EntryFrame<'a> {
+    pub(crate) fn read(mut body: Reader<'a>) -> Result<Self, ProtocolError> {
+        let conversation = body.conversation()?;
+        let (sequence, ordinal) = (body.sequence()?, body.ordinal()?);
+        let sender = UserId::new(body.varint()?);
+        let (sent_at, kind, bytes) = (body.ts()?, body.varint()?, body.bytes()?);
+        let all = Tlvs::parse(body)?;
+        let (client_message, tlvs) = match all.split_first() {
+            Some((first, rest)) if first.tag == tag::entry::CMID => {
+                let number = first.reader().varint()?;
+                let zero = ProtocolError::closing(Fault::Zero("cmid"), first.offset);
+                (Some(ClientMessageId::new(number).ok_or(zero)?), rest)
+            }
+            _ => (None, all),
+        };
+        Ok(Self {
+            conversation,
+            sequence,
+            ordinal,
+            sender,
+            sent_at,
+            kind,
+            body: bytes,
+            client_message,
+            tlvs,
+        })
+    }
+
+    pub(crate) fn write(&self, body: &mut Writer<'_>) {
+        let position = [self.conversation.get(), self.sequence.get(), self.ordinal.get()];
+        for number in position {
+            body.varint(number);
+        }
+        body.varint(self.sender.map_or(0, UserId::get));
+        body.ts(self.sent_at);
+        body.varint(self.kind);
+        body.bytes(self.body);
+        body.tlv_optional(tag::entry::CMID, self.client_message.map(ClientMessageId::get));
+        self.tlvs.write(body);
+    }
+
+    /// Appends the frame.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        super::ServerFrame::Entry(*self).encode(out);
+    }
+}
+
+/// An entry with its content laid out, from which frames are made for its receivers.
+#[derive(Clone, Debug)]
+pub struct EntryEncoder {
+    conversation: ConversationId,
+    sequence: Sequence,
+    ordinal: Ordinal,
+    sender: Option<UserId>,
+    sent_at: Timestamp,
+    client_message: Option<ClientMessageId>,
+    layout: Layout,
+}
+
+impl EntryEncoder {
+    /// Lays out `entry`.
+    pub fn new(conversation: ConversationId, entry: &Entry) -> Self {
+        Self {
+            conversation,
+            sequence: entry.sequence,
+            ordinal: entry.ordinal,
+            sender: entry.sender,
+            sent_at: entry.sent_at,
+            client_message: entry.client_message,
+            layout: content::encode_entry(entry),
+        }
+    }
+
+    /// Lays out `entry` as a preview: to show, not to keep.
+    pub fn preview(conversation: ConversationId, entry: &Entry) -> Self {
+        let mut encoder = Self::new(conversation, entry);
+        encoder.layout.cut();
+        encoder
+    }
+
+    /// The frame; with the client message id for the sender's own devices.
+    pub fn frame(&self, to_sender: bool) -> EntryFrame<'_> {
+        EntryFrame {
+            conversation: self.conversation,
+            sequence: self.sequence,
+            ordinal: self.ordinal,
+            sender: self.sender,
+            sent_at: self.sent_at,
+            kind: self.layout.kind,
+            body: &self.layout.body,
+            client_message: self.client_message.filter(|_| to_sender),
+            tlvs: self.layout.tlvs(),
+        }
+    }
+
+    /// Appends the frame.
+    pub fn encode(&self, to_sender: bool, out: &mut Vec<u8>) {
+        // The longest head: type, length and eight fixed fields, plus the client message id.
+        const HEAD_BYTES_MAX: usize = 80;
+        out.reserve(HEAD_BYTES_MAX + self.layout.len());
+        self.frame(to_sender).encode(out);
+    }
+}

@@ -1,0 +1,111 @@
+//! Variable-length integers: RFC 9000 section 16, shortest form only, at most 2^53 - 1.
+//!
+//! ```text
+//! first two bits   00  01  10  11
+//! bytes             1   2   4   8
+//! largest value    63  16383  2^30-1  2^53-1
+//! ```
+
+use super::error::Fault;
+use crate::model::NUMBER_MAX;
+
+/// The first value that takes two bytes: below it, a length is its own byte.
+pub(crate) const TWO_BYTES_FIRST: u8 = 1 << 6;
+
+const ONE_MAX: u64 = (1 << 6) - 1;
+const TWO_MAX: u64 = (1 << 14) - 1;
+const FOUR_MAX: u64 = (1 << 30) - 1;
+
+/// The bytes that `value` takes.
+pub(crate) const fn encoded_len(value: u64) -> usize {
+    if value <= ONE_MAX {
+        1
+    } else if value <= TWO_MAX {
+        2
+    } else if value <= FOUR_MAX {
+        4
+    } else {
+        8
+    }
+}
+
+/// Appends `value`; one above [`NUMBER_MAX`] is a mistake of the caller and is capped.
+pub(crate) fn encode(value: u64, out: &mut Vec<u8>) {
+    debug_assert!(value <= NUMBER_MAX, "{value} does not fit the protocol");
+    let value = value.min(NUMBER_MAX);
+    let length = encoded_len(value);
+    let prefix: u64 = match length {
+        1 => 0b00,
+        2 => 0b01,
+        4 => 0b10,
+        _ => 0b11,
+    };
+    let bits = value | (prefix << (8 * length - 2));
+    out.extend_from_slice(bits.to_be_bytes().get(8 - length..).unwrap_or_default());
+}
+
+/// Takes one integer off the front of `bytes`: its value and what follows it.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(u64, &[u8]), Fault> {
+    let short = |needed| Fault::Truncated { needed, had: bytes.len() };
+    let first = *bytes.first().ok_or(short(1))?;
+    let (value, rest) = match first >> 6 {
+        0b00 => (u64::from(first), bytes.get(1..).unwrap_or_default()),
+        0b01 => {
+            let (head, rest) = bytes.split_first_chunk::<2>().ok_or(short(2))?;
+            (u64::from(u16::from_be_bytes(*head)) & TWO_MAX, rest)
+        }
+        0b10 => {
+            let (head, rest) = bytes.split_first_chunk::<4>().ok_or(short(4))?;
+            (u64::from(u32::from_be_bytes(*head)) & FOUR_MAX, rest)
+        }
+        _ => {
+            let (head, rest) = bytes.split_first_chunk::<8>().ok_or(short(8))?;
+            (u64::from_be_bytes(*head) & ((1 << 62) - 1), rest)
+        }
+    };
+    if encoded_len(value) != bytes.len() - rest.len() {
+        return Err(Fault::VarintNotShortest);
+    }
+    if value > NUMBER_MAX {
+        return Err(Fault::VarintTooLarge);
+    }
+    Ok((value, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_of_every_length_have_these_bytes() {
+        let edges: [(u64, &[u8]); 8] = [
+            (0, &[0x00]),
+            (63, &[0x3f]),
+            (64, &[0x40, 0x40]),
+            (16_383, &[0x7f, 0xff]),
+            (16_384, &[0x80, 0x00, 0x40, 0x00]),
+            ((1 << 30) - 1, &[0xbf, 0xff, 0xff, 0xff]),
+            (1 << 30, &[0xc0, 0, 0, 0, 0x40, 0, 0, 0]),
+            (NUMBER_MAX, &[0xc0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        ];
+        for (value, bytes) in edges {
+            let mut out = Vec::new();
+            encode(value, &mut out);
+            assert_eq!(out, bytes, "{value}");
+            assert_eq!(decode(bytes), Ok((value, &[][..])));
+            for cut in 0..bytes.len() {
+                let error = decode(&bytes[..cut]).expect_err("cut short");
+                assert!(matches!(error, Fault::Truncated { had, .. } if had == cut));
+            }
+        }
+    }
+
+    #[test]
+    fn longer_forms_and_larger_values_are_refused() {
+        for bytes in [&[0x40, 0x07][..], &[0x80, 0, 0x3f, 0xff], &[0xc0, 0, 0, 0, 0, 0, 0, 1]] {
+            assert_eq!(decode(bytes), Err(Fault::VarintNotShortest));
+        }
+        let above = [0xc0, 0x20, 0, 0, 0, 0, 0, 0];
+        assert_eq!(decode(&above), Err(Fault::VarintTooLarge));
+    }
+}

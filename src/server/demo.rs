@@ -1,0 +1,48 @@
+//! The two people of `serve --dev`, ready to chat.
+
+use crate::model::{
+    Command, CommandError, DeviceName, DisplayName, ErrorCode, Outcome, Password, Username,
+};
+use crate::shard::ShardHandle;
+
+/// User name and name for people.
+const PEOPLE: [(&str, &str); 2] = [("ana", "Ana"), ("ben", "Ben")];
+
+/// Their password: no secret, since `--dev` is for trying things out.
+const PASSWORD: &str = "chasqui-demo";
+
+/// Registers or signs them in; a line for each, with user name, password and access token.
+pub(super) async fn accounts(handle: &ShardHandle) -> Result<String, CommandError> {
+    let mut lines = Vec::new();
+    for (name, display_name) in PEOPLE {
+        let token = sign_in(handle, name, display_name).await?;
+        lines.push(format!("demo user {name} password {PASSWORD} token {token}\n"));
+    }
+    Ok(lines.concat())
+}
+
+async fn sign_in(
+    handle: &ShardHandle,
+    name: &str,
+    display_name: &str,
+) -> Result<String, CommandError> {
+    let invalid = || CommandError::new(ErrorCode::Internal, "a demo account is not valid");
+    let username = Username::new(name).ok_or_else(invalid)?;
+    let password = Password::new(PASSWORD).ok_or_else(invalid)?;
+    let device_name = DeviceName::new("demo").ok_or_else(invalid)?;
+    let register = Command::Register {
+        username: username.clone(),
+        password: password.clone(),
+        display_name: DisplayName::new(display_name),
+        device_name: device_name.clone(),
+    };
+    let outcome = match handle.execute(None, register).await {
+        Err(error) if error.code == ErrorCode::Conflict => {
+            let login = Command::Login { username, password, device_name, device: None };
+            handle.execute(None, login).await?
+        }
+        registered => registered?,
+    };
+    let Outcome::SignedIn(signed_in) = outcome else { return Err(invalid()) };
+    Ok(signed_in.access_token.as_str().into())
+}

@@ -1,0 +1,200 @@
+//! The composition root: opens the store, puts the shards on their threads, and sees the process
+//! through to its end.
+//!
+//! Owns the order of starting and stopping; everything else is done by the parts it puts together.
+//!
+//! ```text
+//! start: store -> clock -> services -> sockets -> shards -> recovery -> "listening on"
+//! stop:  not ready, GOAWAY -> connections leave or grace ends -> no new requests, those under way
+//!        end -> owners idle -> cursors written -> shards end -> store closed
+//! ```
+
+mod demo;
+mod listeners;
+mod shards;
+mod upkeep;
+
+use crate::chat::{self, Chat};
+use crate::cli::output;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::identity::{Identity, Keys, KeysError};
+use crate::model::CommandError;
+use crate::protocol::constants::goaway_reason;
+use crate::protocol::{CloseCode, Goaway};
+use crate::shard::{Services, ShardHandle, seats};
+use crate::store::embedded::{Embedded, Hooks, OpenError, WriteFailure};
+use crate::store::{Cursors, Log, Store, StoreError};
+use shards::Threads;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// How often the end of a drain is looked for.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
+
+/// How long connections may take to close once they are told to.
+const CLOSING_MAX: Duration = Duration::from_secs(2);
+
+/// How long owners may take to finish what they are storing.
+const STORING_MAX: Duration = Duration::from_secs(10);
+
+/// Why the server did not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The data folder could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The signing keys could not be had.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The store refused something.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system refused something.
+    #[error(transparent)]
+    System(#[from] io::Error),
+    /// The demo accounts could not be made.
+    #[error("the demo accounts could not be made")]
+    Demo(#[source] CommandError),
+    /// A shard has failed.
+    #[error("a shard has failed")]
+    Shard,
+}
+
+/// Serves until a signal ends it. With `dev`, makes the demo accounts ready and prints them.
+pub fn run(config: &Config, dev: bool) -> Result<(), ServerError> {
+    let options = config.store_options();
+    let store = Embedded::open(&options, Hooks::new(&options, end_at_once))?;
+    let keys = Keys::open(&config.key_file())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(config, dev, store, keys))
+}
+
+/// A write or a sync has failed: nothing that follows could be trusted, so the process ends and what
+/// is durable is read anew by the next.
+#[expect(clippy::exit, reason = "going on after a failed sync would lose what was acknowledged")]
+fn end_at_once(failure: &WriteFailure) {
+    tracing::error!(%failure, "the process ends");
+    std::process::exit(EXIT_STORE_FAILED);
+}
+
+/// The exit status after a failed write or sync: `EX_IOERR`.
+const EXIT_STORE_FAILED: i32 = 74;
+
+/// The exit status when a second signal cuts a drain short.
+const EXIT_CUT_SHORT: i32 = 130;
+
+async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Result<(), ServerError> {
+    let mut signals = Signals::new()?;
+    let clock = Clock::new(store.latest_time().await?);
+    let identity = Identity::new(store.clone(), keys, config.identity_settings());
+    let chat = Chat::new(store.clone(), chat_settings(config));
+    let (listeners, address) = listeners::bind(config.server.listen, config.shards())
+        .map_err(|source| ServerError::Listen { address: config.server.listen, source })?;
+    let (handle, seats) = seats(listeners.len(), config.websocket.device_connections_max);
+    let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
+    let places = seats.into_iter().zip(listeners).collect();
+    let (shutdown, told) = watch::channel(false);
+    let mut threads = Threads::start(config, places, &handle, &services, &told)?;
+    threads.started().await?;
+    let pending = store.pending().await?;
+    handle.recover(pending.iter().map(|pending| pending.conversation));
+    let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
+    let demo =
+        if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
+    output::print(&format!("listening on http://{address}\n{demo}"))?;
+    tracing::info!(%address, shards = threads.len(), recovered = pending.len(), "serving");
+    tokio::select! {
+        () = signals.next() => {}
+        () = threads.ended() => return Err(ServerError::Shard),
+    }
+    tokio::select! {
+        () = drain(config, &handle, &shutdown) => {}
+        () = signals.next() => cut_short(),
+    }
+    upkeep.abort();
+    upkeep::write_cursors(&chat, &clock).await;
+    store.sync_cursors().await?;
+    handle.end();
+    threads.join().await;
+    let stats = store.stats();
+    tracing::info!(?stats, "stopped");
+    store.close().await;
+    Ok(())
+}
+
+#[expect(clippy::exit, reason = "whoever signals twice wants it to end now")]
+fn cut_short() {
+    tracing::warn!("a second signal ends the process at once");
+    std::process::exit(EXIT_CUT_SHORT);
+}
+
+/// Sends everyone elsewhere, then ends what is left in order.
+async fn drain(config: &Config, handle: &ShardHandle, shutdown: &watch::Sender<bool>) {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let grace = config.server.drain_grace;
+    tracing::info!(?grace, "draining");
+    handle.drain(Goaway {
+        reason: goaway_reason::RESTART,
+        spread_ms: millis(config.server.goaway_spread),
+        grace_ms: millis(grace),
+    });
+    wait_until(handle, grace, |census| census.connections == 0).await;
+    shutdown.send_replace(true);
+    handle.close_all(CloseCode::Restart);
+    wait_until(handle, CLOSING_MAX, |census| census.connections == 0).await;
+    wait_until(handle, STORING_MAX, |census| !census.busy).await;
+}
+
+async fn wait_until(
+    handle: &ShardHandle,
+    at_most: Duration,
+    reached: impl Fn(crate::shard::Census) -> bool,
+) {
+    let waiting = async {
+        while !reached(handle.census().await) {
+            tokio::time::sleep(DRAIN_POLL).await;
+        }
+    };
+    if tokio::time::timeout(at_most, waiting).await.is_err() {
+        tracing::info!(?at_most, "stopped waiting");
+    }
+}
+
+/// What the configuration says of the rules.
+fn chat_settings(config: &Config) -> chat::Settings {
+    let body_bytes_max = usize::try_from(config.websocket.body_bytes_max).unwrap_or(usize::MAX);
+    chat::Settings { body_bytes_max, ..chat::Settings::default() }
+}
+
+/// The signals that end the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

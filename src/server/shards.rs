@@ -1,0 +1,166 @@
+//! The threads of the shards: on each a runtime of its own, the shard's loop and its HTTP listener.
+
+use super::ServerError;
+use crate::config::Config;
+use crate::gateway::{listener, rest, upgrade};
+use crate::session::Limits;
+use crate::shard::{ConnectionSettings, Seat, Services, ShardHandle};
+use crate::store::Store;
+use axum::Router;
+use std::io;
+use std::net::TcpListener;
+use std::thread::{self, JoinHandle};
+use tokio::sync::{mpsc, watch};
+
+/// How long requests under way may take to end once the server stops.
+const REQUESTS_END_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What one thread is given.
+struct Place<S> {
+    seat: Seat,
+    listener: TcpListener,
+    services: Services<S>,
+    connections: ConnectionSettings,
+    http: listener::Settings,
+    router: Router,
+    shutdown: watch::Receiver<bool>,
+}
+
+/// What a thread tells of itself.
+enum News {
+    Started,
+    Ended,
+}
+
+/// The running shards.
+pub(super) struct Threads {
+    threads: Vec<JoinHandle<io::Result<()>>>,
+    news: mpsc::UnboundedReceiver<News>,
+}
+
+impl Threads {
+    /// Puts each shard on a thread, with the socket it listens on.
+    pub(super) fn start<S: Store>(
+        config: &Config,
+        places: Vec<(Seat, TcpListener)>,
+        handle: &ShardHandle,
+        services: &Services<S>,
+        shutdown: &watch::Receiver<bool>,
+    ) -> Result<Self, ServerError> {
+        let (told, news) = mpsc::unbounded_channel();
+        let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
+        let mut threads = Vec::with_capacity(places.len());
+        for (index, (seat, listener)) in places.into_iter().enumerate() {
+            let place = Place {
+                seat,
+                listener,
+                services: services.clone(),
+                connections: connection_settings(config),
+                http: listener_settings(config),
+                router: router.clone(),
+                shutdown: shutdown.clone(),
+            };
+            let told = told.clone();
+            let named = thread::Builder::new().name(format!("shard-{index}"));
+            threads.push(named.spawn(move || live(place, &told))?);
+        }
+        Ok(Self { threads, news })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Waits until all of them run.
+    pub(super) async fn started(&mut self) -> Result<(), ServerError> {
+        for _ in 0..self.threads.len() {
+            let Some(News::Started) = self.news.recv().await else {
+                return Err(ServerError::Shard);
+            };
+        }
+        Ok(())
+    }
+
+    /// Waits until one of them ends.
+    pub(super) async fn ended(&mut self) {
+        while let Some(News::Started) = self.news.recv().await {}
+    }
+
+    /// Waits until all of them have ended.
+    pub(super) async fn join(self) {
+        let Self { threads, mut news } = self;
+        while news.recv().await.is_some() {}
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard has panicked");
+            }
+        }
+    }
+}
+
+/// The life of one shard.
+fn live<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())?;
+    let ended = runtime.block_on(work(place, told));
+    if let Err(error) = &ended {
+        tracing::error!(%error, "a shard has failed");
+    }
+    // Whoever listened may be gone, as after a failure elsewhere.
+    drop(told.send(News::Ended));
+    ended
+}
+
+async fn work<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Result<()> {
+    let Place { seat, listener, services, connections, http, router, shutdown } = place;
+    let (local, shard) = seat.start(services, connections)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let door = listener::serve(listener, router, local, http, shutdown);
+    let door = tokio::task::spawn_local(door);
+    drop(told.send(News::Started));
+    let ended = shard.await;
+    door.abort();
+    ended
+}
+
+fn connection_settings(config: &Config) -> ConnectionSettings {
+    let websocket = &config.websocket;
+    ConnectionSettings {
+        limits: Limits {
+            message_bytes_max: to_usize(websocket.message_bytes_max),
+            body_bytes_max: to_usize(websocket.body_bytes_max),
+            sends_max: websocket.sends_max,
+            ping_default: websocket.ping_default,
+            ping_min: websocket.ping_min,
+            ping_max: websocket.ping_max,
+            ..Limits::default()
+        },
+        outbox_bytes_max: to_usize(websocket.outbox_bytes_max),
+    }
+}
+
+fn listener_settings(config: &Config) -> listener::Settings {
+    listener::Settings {
+        connections_max: u32::try_from(config.http.connections_max).unwrap_or(u32::MAX),
+        idle_timeout: config.http.header_timeout,
+        drain_timeout: REQUESTS_END_MAX,
+        upgrade: upgrade::Settings {
+            origins: config.server.origins.clone(),
+            echo: config.server.echo,
+        },
+    }
+}
+
+fn rest_settings(config: &Config, jwks: &str) -> rest::Settings {
+    rest::Settings {
+        body_bytes_max: to_usize(config.http.body_bytes_max),
+        request_timeout: config.http.request_timeout,
+        jwks: jwks.into(),
+    }
+}
+
+fn to_usize(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

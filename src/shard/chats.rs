@@ -1,0 +1,192 @@
+//! Commands of an actor: each to the service that decides it.
+
+use super::accounts::{append_to_journal, revoke, users_by_id};
+use super::core::{Core, unauthenticated};
+use super::receive;
+use super::registry::Place;
+use crate::chat::{Action, Bounds, CursorMoved, Request};
+use crate::model::{
+    Actor, ClientMessageId, Command, CommandError, ContactState, ConversationId, Outcome, Title,
+    UserId,
+};
+use crate::store::Store;
+use std::rc::Rc;
+
+/// Performs a command of an actor; `from` is the connection it came over, if it did.
+pub(super) async fn perform<S: Store>(
+    core: Rc<Core<S>>,
+    actor: Actor,
+    command: Command,
+    from: Option<Place>,
+) -> Result<Outcome, CommandError> {
+    match command {
+        Command::Logout => revoke(&core, actor, actor.device).await,
+        Command::RevokeDevice { device } => revoke(&core, actor, device).await,
+        Command::RenameDevice { device, name } => {
+            core.identity.rename_device(actor.user, device, name).await?;
+            Ok(Outcome::Done)
+        }
+        Command::Devices => core.identity.devices(actor.user).await.map(Outcome::Devices),
+        Command::Profile => core.identity.profile(actor.user).await.map(Outcome::User),
+        Command::UpdateProfile(change) => {
+            core.identity.update_profile(actor.user, change).await.map(Outcome::User)
+        }
+        Command::UserByName(name) => core.identity.user_by_name(&name).await.map(Outcome::User),
+        Command::UsersById(users) => users_by_id(&core, &users).await,
+        Command::Contacts { after, limit } => core.chat.contacts(actor, after, limit).await,
+        Command::AddContact { user } => add_contact(&core, actor, user).await,
+        Command::RemoveContact { user } => {
+            set_contact(&core, actor, user, ContactState::None).await?;
+            Ok(Outcome::Done)
+        }
+        Command::CreateDirect { user } => create_direct(&core, actor, user).await,
+        Command::CreateGroup { title, members, client_id } => {
+            create_group(&core, actor, (title, &members), client_id).await
+        }
+        Command::Chats { cursor, limit } => core.chat.chats(actor, cursor, limit).await,
+        Command::Sync { token, limit } => {
+            core.chat.sync(actor, core.clock.now(), &token, limit).await
+        }
+        Command::Receive { acks, wait, limit } => {
+            receive::receive(&core, actor, &acks, wait, limit).await
+        }
+        Command::AddMembers { chat, users } => {
+            core.chat.check_users(&users).await?;
+            append(&core, chat, actor, Action::Add(users)).await
+        }
+        Command::RemoveMember { chat, user } => {
+            append(&core, chat, actor, Action::Remove(user)).await
+        }
+        Command::Chat { .. }
+        | Command::Members { .. }
+        | Command::Fetch { .. }
+        | Command::History { .. }
+        | Command::Ack(_)
+        | Command::Read { .. }
+        | Command::Ephemeral { .. } => read(&core, actor, command, from).await,
+        Command::Send { .. }
+        | Command::Register { .. }
+        | Command::Login { .. }
+        | Command::Refresh { .. }
+        | Command::Authenticate { .. } => Err(unauthenticated()),
+    }
+}
+
+/// Performs what reads one conversation, on its owner's shard.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the caller has sorted them out")]
+async fn read<S: Store>(
+    core: &Rc<Core<S>>,
+    actor: Actor,
+    command: Command,
+    from: Option<Place>,
+) -> Result<Outcome, CommandError> {
+    let Some(conversation) = super::perform::conversation_of(&command) else {
+        return Ok(Outcome::Done);
+    };
+    let view = core.owners.view(core, conversation).await?;
+    let now = core.clock.now();
+    match command {
+        Command::Chat { .. } => {
+            let chat = Box::new(core.chat.chat(&view, actor).await?);
+            Ok(Outcome::Chat { chat, created: false })
+        }
+        Command::Members { .. } => core.chat.members(&view, actor).await,
+        Command::Fetch { from, to, .. } => core.chat.fetch(&view, actor, from, to).await,
+        Command::History { before, after, limit, .. } => {
+            core.chat.history(&view, actor, Bounds { before, after }, limit).await
+        }
+        Command::Read { read, .. } => {
+            let moved = core.chat.read(&view, actor, now, read).await?;
+            Ok(tell_cursor(core, moved, from))
+        }
+        Command::Ack(acks) => {
+            for (_, delivered) in acks {
+                let moved = core.chat.delivered(&view, actor, now, delivered).await?;
+                tell_cursor(core, moved, from);
+            }
+            Ok(Outcome::Done)
+        }
+        Command::Ephemeral { kind, body, .. } => {
+            let users = core.chat.hears_ephemeral(&view, actor)?;
+            core.fanout.ephemeral(conversation, (actor.user, kind, &body), &users);
+            Ok(Outcome::Done)
+        }
+        _ => Ok(Outcome::Done),
+    }
+}
+
+fn tell_cursor<S: Store>(
+    core: &Core<S>,
+    moved: Option<CursorMoved>,
+    from: Option<Place>,
+) -> Outcome {
+    if let Some(moved) = moved {
+        core.fanout.cursor(&moved, from);
+    }
+    Outcome::Done
+}
+
+async fn append<S: Store>(
+    core: &Core<S>,
+    conversation: ConversationId,
+    actor: Actor,
+    action: Action,
+) -> Result<Outcome, CommandError> {
+    core.append(conversation, Request { actor, action, lane: None, ticket: () }).await
+}
+
+async fn set_contact<S: Store>(
+    core: &Core<S>,
+    actor: Actor,
+    user: UserId,
+    state: ContactState,
+) -> Result<(), CommandError> {
+    if let Some(content) = core.chat.contact_change(actor, user, state).await? {
+        append_to_journal(core, actor, content).await?;
+    }
+    Ok(())
+}
+
+async fn add_contact<S: Store>(
+    core: &Core<S>,
+    actor: Actor,
+    user: UserId,
+) -> Result<Outcome, CommandError> {
+    set_contact(core, actor, user, ContactState::Accepted).await?;
+    let contact = core.chat.contact(actor, user).await?;
+    contact.map(Outcome::Contact).ok_or_else(|| CommandError::not_found("no such contact"))
+}
+
+async fn create_direct<S: Store>(
+    core: &Core<S>,
+    actor: Actor,
+    user: UserId,
+) -> Result<Outcome, CommandError> {
+    let (chat, created) = core.chat.direct(actor, user, core.clock.now()).await?;
+    show(core, actor, chat, created).await
+}
+
+async fn create_group<S: Store>(
+    core: &Core<S>,
+    actor: Actor,
+    (title, members): (Title, &[UserId]),
+    client_id: ClientMessageId,
+) -> Result<Outcome, CommandError> {
+    let now = core.clock.now();
+    let (chat, created, members) = core.chat.group(actor, members, client_id, now).await?;
+    append(core, chat, actor, Action::Begin { title, members }).await?;
+    show(core, actor, chat, created).await
+}
+
+async fn show<S: Store>(
+    core: &Core<S>,
+    actor: Actor,
+    chat: ConversationId,
+    created: bool,
+) -> Result<Outcome, CommandError> {
+    let mut shown = core.call(chat, actor, Command::Chat { chat }).await?;
+    if let Outcome::Chat { created: told, .. } = &mut shown {
+        *told = created;
+    }
+    Ok(shown)
+}

@@ -1,0 +1,366 @@
+//! What shards say to each other, and the bounded queue it goes through.
+//!
+//! Each shard has one mailbox, so what one owner sends to one connection arrives in the order in
+//! which it was sent, answers and pushes alike. Invariants:
+//! - Commands and deliveries are each bounded in number. A command that finds no room is refused,
+//!   surely not applied. A delivery that finds none is dropped and its connections are marked, to
+//!   be told to synchronise again.
+//! - Answers always find room: there are at most as many as commands were admitted.
+
+use super::ConnectionKey;
+use super::handle::Census;
+use super::outbox::PushClass;
+use super::registry::Place;
+use crate::chat::{Lane, Request};
+use crate::model::{Actor, Command, CommandError, ConversationId, Outcome};
+use crate::protocol::{CloseCode, Goaway};
+use crate::session::{GrantError, Granted};
+use bytes::Bytes;
+use smallvec::SmallVec;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+
+/// The most commands waiting in a mailbox.
+const COMMANDS_MAX: usize = 16_384;
+
+/// The most connections that waiting deliveries may name. One delivery to one connection costs about
+/// 150 bytes while it waits.
+const DELIVERIES_MAX: usize = 131_072;
+
+/// How many connections are told to synchronise again in one turn, so that an overflow is not
+/// answered by a storm.
+const RESYNCS_PER_TURN_MAX: usize = 64;
+
+/// The connections of one shard that a frame goes to.
+pub(crate) type Targets = SmallVec<[ConnectionKey; 2]>;
+
+/// Where an answer goes.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    /// To whoever awaits it.
+    Call(oneshot::Sender<Result<Outcome, CommandError>>),
+    /// To a request of a connection. Request id 0 wants no answer.
+    Connection {
+        /// The connection's shard.
+        shard: usize,
+        /// The connection.
+        key: ConnectionKey,
+        /// The request.
+        rid: u64,
+    },
+}
+
+impl Origin {
+    /// The connection it is, if it is one.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match self {
+            Self::Call(_) => None,
+            Self::Connection { shard, key, .. } => Some(Place { shard: *shard, key: *key }),
+        }
+    }
+
+    /// The same origin for a command without an answer.
+    pub(crate) fn unanswered(&self) -> Self {
+        match self {
+            Self::Call(_) => Self::Call(oneshot::channel().0),
+            Self::Connection { shard, key, .. } => {
+                Self::Connection { shard: *shard, key: *key, rid: 0 }
+            }
+        }
+    }
+}
+
+/// One message to a shard.
+#[derive(Debug)]
+pub(crate) enum ShardMessage {
+    /// Do this, or hand it to the shard that can.
+    Perform {
+        /// Where the answer goes.
+        origin: Origin,
+        /// Who wants it.
+        actor: Option<Actor>,
+        /// What.
+        command: Command,
+        /// Set for sends of connections.
+        lane: Option<Lane>,
+    },
+    /// Append this to a conversation of this shard.
+    Append {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        request: Request<Origin>,
+    },
+    /// Whether the shard is up and its store takes writes.
+    Check(oneshot::Sender<Result<(), CommandError>>),
+    /// The answer to a request of a connection of this shard.
+    Reply {
+        /// The connection.
+        key: ConnectionKey,
+        /// The request.
+        rid: u64,
+        /// The answer.
+        result: Result<Outcome, CommandError>,
+    },
+    /// The verdict on a connection's token.
+    Grant {
+        /// The connection.
+        key: ConnectionKey,
+        /// The verdict.
+        result: Result<Granted, GrantError>,
+    },
+    /// A frame for connections of this shard.
+    Deliver {
+        /// Which.
+        targets: Targets,
+        /// The frame behind its WebSocket head, shared by all receivers.
+        message: Bytes,
+        /// What becomes of it where there is no room.
+        class: PushClass,
+    },
+    /// Close a connection of this shard.
+    Close {
+        /// Which.
+        key: ConnectionKey,
+        /// With which code.
+        code: CloseCode,
+    },
+    /// Ask all connections to go elsewhere.
+    Drain(Goaway),
+    /// Close all connections.
+    CloseAll(CloseCode),
+    /// Load this conversation, which finishes what a crash left undone.
+    Load(ConversationId),
+    /// What is left to do here.
+    Count(oneshot::Sender<Census>),
+    /// The shard ends.
+    End,
+}
+
+/// The sending side of all mailboxes.
+#[derive(Clone, Debug)]
+pub(crate) struct Mailboxes(Arc<[Mailbox]>);
+
+#[derive(Debug)]
+struct Mailbox {
+    sender: mpsc::UnboundedSender<ShardMessage>,
+    load: Arc<Load>,
+}
+
+/// What waits in one mailbox.
+#[derive(Debug, Default)]
+struct Load {
+    commands: AtomicUsize,
+    deliveries: AtomicUsize,
+    missed: Missed,
+}
+
+/// The slots that missed a delivery, a bit each, so that it cannot overflow. A bit of a slot that
+/// was given to another connection meanwhile costs that one a needless SYNC.
+#[derive(Debug, Default)]
+struct Missed {
+    any: AtomicBool,
+    slots: Mutex<Vec<u64>>,
+}
+
+/// The receiving side of one mailbox.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    receiver: mpsc::UnboundedReceiver<ShardMessage>,
+    load: Arc<Load>,
+}
+
+/// Makes the mailboxes of `shards` shards.
+pub(crate) fn mailboxes(shards: usize) -> (Mailboxes, Vec<Inbox>) {
+    let (senders, receivers) = (0..shards)
+        .map(|_| {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let load = Arc::<Load>::default();
+            (Mailbox { sender, load: Arc::clone(&load) }, Inbox { receiver, load })
+        })
+        .unzip::<_, _, Vec<_>, Vec<_>>();
+    (Mailboxes(senders.into()), receivers)
+}
+
+impl Mailboxes {
+    /// How many shards there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Sends a command; gives it back if there is no room.
+    #[expect(clippy::result_large_err, reason = "given back whole, to be answered; it is rare")]
+    pub(crate) fn command(&self, shard: usize, message: ShardMessage) -> Result<(), ShardMessage> {
+        let Some(mailbox) = self.0.get(shard) else { return Err(message) };
+        if mailbox.load.commands.load(Ordering::Relaxed) >= COMMANDS_MAX {
+            return Err(message);
+        }
+        mailbox.load.commands.fetch_add(1, Ordering::Relaxed);
+        mailbox.sender.send(message).map_err(|refused| refused.0)
+    }
+
+    /// Sends a frame to connections of a shard, or marks them as having missed one.
+    pub(crate) fn deliver(&self, shard: usize, targets: Targets, message: Bytes, class: PushClass) {
+        let Some(mailbox) = self.0.get(shard) else { return };
+        let load = &mailbox.load;
+        if load.deliveries.load(Ordering::Relaxed) >= DELIVERIES_MAX {
+            if class != PushClass::Ephemeral {
+                load.missed.mark(&targets);
+            }
+            return;
+        }
+        load.deliveries.fetch_add(targets.len(), Ordering::Relaxed);
+        self.post(shard, ShardMessage::Deliver { targets, message, class });
+    }
+
+    /// Sends what always finds room: answers, verdicts, orders of the server.
+    pub(crate) fn post(&self, shard: usize, message: ShardMessage) {
+        if let Some(mailbox) = self.0.get(shard)
+            && mailbox.sender.send(message).is_err()
+        {
+            tracing::debug!(shard, "a shard has ended");
+        }
+    }
+
+    /// Answers whoever asked.
+    pub(crate) fn answer(&self, origin: Origin, result: Result<Outcome, CommandError>) {
+        match origin {
+            // Whoever awaited it may have gone away.
+            Origin::Call(reply) => drop(reply.send(result)),
+            Origin::Connection { shard, key, rid } => {
+                self.post(shard, ShardMessage::Reply { key, rid, result });
+            }
+        }
+    }
+}
+
+impl Inbox {
+    /// Takes up to `limit` messages, or arranges to be woken when there is one.
+    pub(crate) fn poll(
+        &mut self,
+        ctx: &mut std::task::Context<'_>,
+        messages: &mut Vec<ShardMessage>,
+        limit: usize,
+    ) -> std::task::Poll<usize> {
+        let taken = std::task::ready!(self.receiver.poll_recv_many(ctx, messages, limit));
+        let (mut commands, mut deliveries) = (0, 0);
+        for message in messages.iter() {
+            match message {
+                ShardMessage::Perform { .. } | ShardMessage::Append { .. } => commands += 1,
+                ShardMessage::Deliver { targets, .. } => deliveries += targets.len(),
+                ShardMessage::Check(_)
+                | ShardMessage::Reply { .. }
+                | ShardMessage::Grant { .. }
+                | ShardMessage::Close { .. }
+                | ShardMessage::Drain(_)
+                | ShardMessage::CloseAll(_)
+                | ShardMessage::Load(_)
+                | ShardMessage::Count(_)
+                | ShardMessage::End => {}
+            }
+        }
+        self.load.commands.fetch_sub(commands, Ordering::Relaxed);
+        self.load.deliveries.fetch_sub(deliveries, Ordering::Relaxed);
+        std::task::Poll::Ready(taken)
+    }
+
+    /// Some of the slots that missed a delivery, and whether there are more.
+    pub(crate) fn take_missed(&self) -> (Vec<u32>, bool) {
+        self.load.missed.take(RESYNCS_PER_TURN_MAX)
+    }
+}
+
+impl Missed {
+    fn mark(&self, targets: &[ConnectionKey]) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in targets {
+            let Ok(word) = usize::try_from(key.slot / 64) else { continue };
+            if slots.len() <= word {
+                slots.resize(word + 1, 0);
+            }
+            if let Some(bits) = slots.get_mut(word) {
+                *bits |= 1 << (key.slot % 64);
+            }
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    fn take(&self, limit: usize) -> (Vec<u32>, bool) {
+        if !self.any.load(Ordering::Acquire) {
+            return (Vec::new(), false);
+        }
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Vec::new();
+        let mut more = false;
+        for (word, bits) in (0_u32..).zip(slots.iter_mut()) {
+            while *bits != 0 && taken.len() < limit {
+                taken.push(word * 64 + bits.trailing_zeros());
+                *bits &= *bits - 1;
+            }
+            more |= *bits != 0;
+        }
+        self.any.store(more, Ordering::Release);
+        (taken, more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(slot: u32) -> ConnectionKey {
+        ConnectionKey { slot, generation: 1 }
+    }
+
+    fn perform() -> ShardMessage {
+        let (reply, _) = oneshot::channel();
+        let origin = Origin::Call(reply);
+        ShardMessage::Perform { origin, actor: None, command: Command::Profile, lane: None }
+    }
+
+    fn drain(inbox: &mut Inbox) -> usize {
+        let mut messages = Vec::new();
+        let mut ctx = std::task::Context::from_waker(std::task::Waker::noop());
+        while inbox.poll(&mut ctx, &mut messages, 1).is_ready() {
+            messages.clear();
+        }
+        inbox.load.commands.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_full_mailbox_gives_commands_back_and_still_takes_answers() {
+        let (mailboxes, mut inboxes) = mailboxes(1);
+        for _ in 0..COMMANDS_MAX {
+            mailboxes.command(0, perform()).expect("room");
+        }
+        assert!(mailboxes.command(0, perform()).is_err());
+        let reply = ShardMessage::Reply { key: key(1), rid: 1, result: Ok(Outcome::Done) };
+        mailboxes.post(0, reply);
+        assert_eq!(drain(inboxes.first_mut().expect("one")), 0);
+        assert!(mailboxes.command(0, perform()).is_ok());
+    }
+
+    #[test]
+    fn a_delivery_without_room_marks_its_connections() {
+        let (mailboxes, inboxes) = mailboxes(1);
+        let inbox = inboxes.first().expect("one");
+        inbox.load.deliveries.store(DELIVERIES_MAX, Ordering::Relaxed);
+        let targets: Targets = [3, 64, 200].map(key).into_iter().collect();
+        mailboxes.deliver(0, targets.clone(), Bytes::new(), PushClass::Ephemeral);
+        assert_eq!(inbox.take_missed(), (vec![], false));
+        mailboxes.deliver(0, targets, Bytes::new(), PushClass::Entry);
+        assert_eq!(inbox.take_missed(), (vec![3, 64, 200], false));
+        assert_eq!(inbox.take_missed(), (vec![], false));
+    }
+
+    #[test]
+    fn what_was_missed_is_told_in_portions() {
+        let missed = Missed::default();
+        missed.mark(&(0..100).map(key).collect::<Vec<_>>());
+        let (first, more) = missed.take(64);
+        assert_eq!((first.len(), more), (64, true));
+        let (rest, more) = missed.take(64);
+        assert_eq!((rest.len(), more), (36, false));
+    }
+}

@@ -1,0 +1,159 @@
+//! The loop that drives a shard: one local task, woken by sockets, by the mailbox and by whoever
+//! enters from outside.
+//!
+//! Owns the order of a round and the waking. It knows neither the mailbox nor what executes
+//! commands: both are closures of the caller.
+//!
+//! ```text
+//! mailbox -> one turn of the sockets -> events -> sweep -> one write per dirty connection
+//! ```
+//!
+//! Invariants: connections are borrowed only between two points where nothing else runs, never
+//! across an await. Whoever enters from outside the loop wakes it, because what it leaves (bytes to
+//! write, frames to decode, events) is seen by nobody else. The readiness of the epoll set is cleared
+//! only after an answer, asked for under the same guard, that left nothing in it.
+
+use super::closing::SWEEP_PERIOD;
+use super::connections::{Connections, Event, Settings};
+use super::epoll::Readiness;
+use crate::model::Timestamp;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+/// The connections of a shard and the loop that drives them.
+pub(crate) struct Reactor {
+    connections: RefCell<Connections>,
+    waker: RefCell<Option<Waker>>,
+    in_round: Cell<bool>,
+}
+
+/// What the rest of the shard brings to the loop.
+struct Hooks<C, M, H> {
+    clock: C,
+    mailbox: M,
+    handle: H,
+}
+
+impl Reactor {
+    /// A reactor without connections.
+    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+        Ok(Self {
+            connections: RefCell::new(Connections::new(settings)?),
+            waker: RefCell::new(None),
+            in_round: Cell::new(false),
+        })
+    }
+
+    /// Does something with the connections and has the loop see to what follows from it. Must not
+    /// be nested.
+    pub(crate) fn enter<R>(&self, now: Timestamp, act: impl FnOnce(&mut Connections) -> R) -> R {
+        let result = {
+            let mut connections = self.connections.borrow_mut();
+            connections.set_now(now);
+            act(&mut connections)
+        };
+        if !self.in_round.get()
+            && let Some(waker) = self.waker.take()
+        {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Drives the connections for as long as the future is polled. Ends only with the error of an
+    /// epoll set that cannot be waited for.
+    ///
+    /// `clock` tells the time. `mailbox` receives a bounded number of messages for this shard and
+    /// acts on them; it tells whether there may be more, else it has registered the waker. `handle`
+    /// acts on what a connection asks for. The last two may [`Self::enter`].
+    pub(crate) async fn run<C, M, H>(&self, clock: C, mailbox: M, handle: H) -> io::Error
+    where
+        C: Fn() -> Timestamp,
+        M: FnMut(&mut Context<'_>) -> bool,
+        H: FnMut(Event),
+    {
+        let mut hooks = Hooks { clock, mailbox, handle };
+        let registered = self.connections.borrow().readiness();
+        let readiness = match registered {
+            Ok(readiness) => readiness,
+            Err(error) => return error,
+        };
+        let mut sweeps = interval(SWEEP_PERIOD);
+        sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        poll_fn(|cx| {
+            self.waker.replace(Some(cx.waker().clone()));
+            self.in_round.set(true);
+            let round = self.round(cx, &readiness, &mut sweeps, &mut hooks);
+            self.in_round.set(false);
+            match round {
+                Ok(again) => {
+                    if again {
+                        // Unlike waking oneself, yielding lets the runtime poll its driver first.
+                        let yielding = pin!(tokio::task::yield_now());
+                        let _pending = yielding.poll(cx);
+                    }
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(error),
+            }
+        })
+        .await
+    }
+
+    /// One round. Tells whether another must follow without waiting.
+    fn round<C, M, H>(
+        &self,
+        cx: &mut Context<'_>,
+        readiness: &Readiness,
+        sweeps: &mut Interval,
+        hooks: &mut Hooks<C, M, H>,
+    ) -> io::Result<bool>
+    where
+        C: Fn() -> Timestamp,
+        M: FnMut(&mut Context<'_>) -> bool,
+        H: FnMut(Event),
+    {
+        let mut again = (hooks.mailbox)(cx);
+        self.connections.borrow_mut().set_now((hooks.clock)());
+        again |= self.turn(cx, readiness)?;
+        while let Some(event) = self.next_event() {
+            (hooks.handle)(event);
+        }
+        let mut connections = self.connections.borrow_mut();
+        while sweeps.poll_tick(cx).is_ready() {
+            connections.sweep();
+        }
+        connections.tell_drain();
+        connections.flush_dirty();
+        Ok(again | connections.has_backlog())
+    }
+
+    /// Takes a turn if the sockets or an earlier turn give a reason to. Tells whether there may be
+    /// more; if not, the waker is registered.
+    fn turn(&self, cx: &mut Context<'_>, readiness: &Readiness) -> io::Result<bool> {
+        let guard = match readiness.poll_read_ready(cx) {
+            Poll::Ready(guard) => Some(guard?),
+            Poll::Pending => None,
+        };
+        let mut connections = self.connections.borrow_mut();
+        if guard.is_none() && !connections.has_backlog() {
+            return Ok(false);
+        }
+        let drained = connections.turn()?;
+        let Some(mut guard) = guard else { return Ok(false) };
+        if !drained {
+            return Ok(true);
+        }
+        guard.clear_ready();
+        drop(guard);
+        Ok(readiness.poll_read_ready(cx).is_ready())
+    }
+
+    fn next_event(&self) -> Option<Event> {
+        self.connections.borrow_mut().pop_event()
+    }
+}

@@ -1,0 +1,259 @@
+//! One shard at work: its messages, and what its connections ask for.
+
+use super::ConnectionKey;
+use super::connections::{Connections, Event, Settings};
+use super::core::Core;
+use super::fanout::Fanout;
+use super::handle::{Census, LocalShard, ShardHandle};
+use super::mailbox::{Inbox, Mailboxes, Origin, ShardMessage, mailboxes};
+use super::outbox::ResyncReason;
+use super::owners::Owners;
+use super::perform::perform;
+use super::reactor::Reactor;
+use super::registry::Registry;
+use crate::chat::Chat;
+use crate::clock::Clock;
+use crate::identity::{DeviceCheck, Identity};
+use crate::model::{Grant, Secret};
+use crate::session::{GrantError, Granted, Limits};
+use crate::store::Store;
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// The most messages taken from the mailbox in one round.
+const MESSAGES_PER_ROUND: usize = 256;
+
+/// How often owners without work are looked through.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Everything that shards work with.
+#[derive(Clone, Debug)]
+pub struct Services<S> {
+    /// The rules of the messenger.
+    pub chat: Chat<S>,
+    /// Accounts, devices and tokens.
+    pub identity: Identity<S>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What connections are held to.
+#[derive(Clone, Debug)]
+pub struct ConnectionSettings {
+    /// The limits of the protocol.
+    pub limits: Limits,
+    /// The most bytes queued for one client.
+    pub outbox_bytes_max: usize,
+}
+
+/// A shard that is not running yet. Made all at once by [`seats`], taken to its thread, and started
+/// there.
+#[derive(Debug)]
+pub struct Seat {
+    index: usize,
+    inbox: Inbox,
+    mailboxes: Mailboxes,
+    registry: Arc<Registry>,
+}
+
+/// Makes `shards` shards that know each other, and the handle to all of them.
+pub fn seats(shards: usize, connections_per_device_max: usize) -> (ShardHandle, Vec<Seat>) {
+    let (mailboxes, inboxes) = mailboxes(shards.max(1));
+    let registry = Arc::new(Registry::new(connections_per_device_max));
+    let seat = |(index, inbox)| {
+        let (mailboxes, registry) = (mailboxes.clone(), Arc::clone(&registry));
+        Seat { index, inbox, mailboxes, registry }
+    };
+    (ShardHandle::new(mailboxes.clone()), inboxes.into_iter().enumerate().map(seat).collect())
+}
+
+impl Seat {
+    /// Starts the shard on the current thread: what sockets are brought to, and the shard itself,
+    /// which runs while the future is polled and ends when the handle says so.
+    ///
+    /// Must be called inside a runtime that can spawn local tasks.
+    pub fn start<S: Store>(
+        self,
+        services: Services<S>,
+        settings: ConnectionSettings,
+    ) -> io::Result<(LocalShard, impl Future<Output = io::Result<()>>)> {
+        let Self { index, inbox, mailboxes, registry } = self;
+        let Services { chat, identity, clock } = services;
+        let ConnectionSettings { limits, outbox_bytes_max } = settings;
+        let reactor = Rc::new(Reactor::new(Settings { limits, outbox_bytes_max })?);
+        let core = Rc::new(Core {
+            index,
+            chat,
+            identity,
+            clock: clock.clone(),
+            fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry)),
+            registry,
+            mailboxes,
+            owners: Owners::default(),
+            greeting: RefCell::default(),
+            refused: RefCell::default(),
+        });
+        let local = LocalShard { reactor: Rc::clone(&reactor), clock };
+        Ok((local, run(core, reactor, inbox)))
+    }
+}
+
+async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) -> io::Result<()> {
+    let ended = Rc::new(Notify::new());
+    let mut mail = Mail {
+        core: Rc::clone(&core),
+        reactor: Rc::clone(&reactor),
+        inbox,
+        messages: Vec::with_capacity(MESSAGES_PER_ROUND),
+        ended: Rc::clone(&ended),
+    };
+    let clock = core.clock.clone();
+    let asking = Rc::clone(&core);
+    let asked = Rc::clone(&reactor);
+    let now = move || clock.now();
+    let mailbox = move |ctx: &mut Context<'_>| mail.receive(ctx);
+    let handle = move |event| handle(&asking, &asked, event);
+    let sweeps = async {
+        let mut interval = tokio::time::interval(SWEEP);
+        loop {
+            interval.tick().await;
+            core.sweep();
+        }
+    };
+    tokio::select! {
+        error = reactor.run(now, mailbox, handle) => Err(error),
+        () = sweeps => Ok(()),
+        () = ended.notified() => Ok(()),
+    }
+}
+
+/// The mailbox of a running shard.
+struct Mail<S> {
+    core: Rc<Core<S>>,
+    reactor: Rc<Reactor>,
+    inbox: Inbox,
+    messages: Vec<ShardMessage>,
+    ended: Rc<Notify>,
+}
+
+impl<S: Store> Mail<S> {
+    /// Acts on some messages; whether there may be more.
+    fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
+        let (missed, mut again) = self.inbox.take_missed();
+        for slot in missed {
+            self.enter(|connections| connections.mark_slot_resync(slot, ResyncReason::Mailbox));
+        }
+        let mut messages = std::mem::take(&mut self.messages);
+        if let Poll::Ready(taken) = self.inbox.poll(ctx, &mut messages, MESSAGES_PER_ROUND) {
+            again |= taken > 0;
+        }
+        for message in messages.drain(..) {
+            self.act(message);
+        }
+        self.messages = messages;
+        again
+    }
+
+    fn enter<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
+        self.reactor.enter(self.core.clock.now(), act)
+    }
+
+    fn act(&self, message: ShardMessage) {
+        match message {
+            ShardMessage::Perform { origin, actor, command, lane } => {
+                perform(&self.core, origin, actor, command, lane);
+            }
+            ShardMessage::Append { conversation, request } => {
+                self.core.owners.submit(&self.core, conversation, request);
+            }
+            ShardMessage::Reply { key, rid, result } => {
+                self.enter(|connections| connections.reply(key, rid, &result));
+            }
+            ShardMessage::Grant { key, result } => self.grant(key, result),
+            ShardMessage::Deliver { targets, message, class } => self.enter(|connections| {
+                for key in targets {
+                    connections.deliver(key, &message, class);
+                }
+            }),
+            ShardMessage::Close { key, code } => self.enter(|c| c.close(key, code)),
+            ShardMessage::Load(conversation) => self.core.load(conversation),
+            ShardMessage::Check(reply) => self.core.check(reply),
+            ShardMessage::Count(reply) => {
+                let connections = self.enter(|connections| connections.len());
+                let census = Census { connections, busy: self.core.owners.is_busy() };
+                // Whoever asked may no longer wait.
+                let _unheard = reply.send(census).is_err();
+            }
+            ShardMessage::Drain(goaway) => self.enter(|c| c.drain(goaway)),
+            ShardMessage::CloseAll(code) => self.enter(|c| c.close_all(code)),
+            ShardMessage::End => self.ended.notify_one(),
+        }
+    }
+
+    fn grant(&self, key: ConnectionKey, result: Result<Granted, GrantError>) {
+        let greeted = self.core.greeting.borrow_mut().remove(&key);
+        if let (Some(actor), Err(_)) = (greeted, &result) {
+            self.core.registry.detach(actor.user, self.core.place(key));
+        }
+        self.enter(|connections| connections.grant(key, result));
+    }
+}
+
+/// Acts on what a connection asks for.
+fn handle<S: Store>(core: &Rc<Core<S>>, reactor: &Reactor, event: Event) {
+    match event {
+        Event::Authenticate { key, token } => {
+            if let Err(error) = authenticate(core, key, &token) {
+                reactor.enter(core.clock.now(), |connections| connections.grant(key, Err(error)));
+            }
+        }
+        Event::Execute { key, actor, rid, command, resumes } => {
+            let origin = Origin::Connection { shard: core.index, key, rid };
+            let lane = core.lane(key, resumes);
+            perform(core, origin, Some(actor), command, Some(lane));
+        }
+        Event::Closed { key, actor } => {
+            let greeted = core.greeting.borrow_mut().remove(&key);
+            if let Some(actor) = actor.or(greeted) {
+                core.registry.detach(actor.user, core.place(key));
+            }
+        }
+    }
+}
+
+/// Begins to greet a connection: its token is checked, it is entered into the registry, and only
+/// then is its device looked up, so that a revocation either finds the connection or is found.
+fn authenticate<S: Store>(
+    core: &Rc<Core<S>>,
+    key: ConnectionKey,
+    token: &Secret,
+) -> Result<(), GrantError> {
+    let grant = core.identity.verify_access(core.clock.now(), token);
+    let grant = grant.map_err(|error| GrantError::from(&error))?;
+    if !core.registry.attach(grant.actor, core.place(key)) {
+        return Err(GrantError::TooManyConnections);
+    }
+    core.greeting.borrow_mut().insert(key, grant.actor);
+    let core = Rc::clone(core);
+    tokio::task::spawn_local(async move {
+        let result = check_device(&core, &grant).await;
+        core.mailboxes.post(core.index, ShardMessage::Grant { key, result });
+    });
+    Ok(())
+}
+
+async fn check_device<S: Store>(core: &Core<S>, grant: &Grant) -> Result<Granted, GrantError> {
+    match core.identity.device_status(grant).await {
+        Ok(DeviceCheck::Valid) => {
+            let epoch = core.chat.store().epoch();
+            Ok(Granted { actor: grant.actor, family: grant.family, epoch })
+        }
+        Ok(DeviceCheck::Revoked) => Err(GrantError::Revoked),
+        Err(_) => Err(GrantError::Unavailable),
+    }
+}

@@ -1,0 +1,119 @@
+//! The bounded queue of changes in front of the commit thread.
+
+use super::{Change, Draft};
+use crate::store::StoreError;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// A change in the queue, whatever its kind.
+pub(super) trait Job: Send {
+    /// Checks the change against the draft and adds its rows to it. Called once.
+    fn stage(&mut self, draft: &mut Draft<'_>);
+
+    /// Answers the caller with what staging found, once that is committed.
+    fn committed(self: Box<Self>);
+
+    /// Answers the caller that the change was not made, or that it is not known.
+    fn refuse(self: Box<Self>, error: StoreError);
+}
+
+struct Waiting<C: Change> {
+    change: Option<C>,
+    outcome: Result<C::Outcome, StoreError>,
+    caller: oneshot::Sender<Result<C::Outcome, StoreError>>,
+}
+
+impl<C: Change> Job for Waiting<C> {
+    fn stage(&mut self, draft: &mut Draft<'_>) {
+        if let Some(change) = self.change.take() {
+            self.outcome = draft.stage(change);
+        }
+    }
+
+    fn committed(self: Box<Self>) {
+        answer(self.caller, self.outcome);
+    }
+
+    fn refuse(self: Box<Self>, error: StoreError) {
+        answer(self.caller, Err(error));
+    }
+}
+
+/// A caller that has gone away needs no answer.
+fn answer<T>(caller: oneshot::Sender<T>, answer: T) {
+    drop(caller.send(answer));
+}
+
+/// What waits to be committed.
+pub(in crate::store::embedded) struct Queue {
+    state: Mutex<State>,
+    filled: Condvar,
+    jobs_max: usize,
+    bytes_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: Vec<Box<dyn Job>>,
+    bytes: usize,
+    /// Whether the commit thread sleeps: waking it costs a system call.
+    idle: bool,
+    closed: bool,
+}
+
+impl Queue {
+    /// An empty queue that takes this many changes, of this many bytes together.
+    pub(in crate::store::embedded) fn new(jobs_max: usize, bytes_max: usize) -> Self {
+        Self { state: Mutex::default(), filled: Condvar::new(), jobs_max, bytes_max }
+    }
+
+    /// Queues a change and gives what its answer arrives on; unavailable when full or closed.
+    pub(in crate::store::embedded) fn push<C: Change>(
+        &self,
+        change: C,
+    ) -> Result<oneshot::Receiver<Result<C::Outcome, StoreError>>, StoreError> {
+        let bytes = change.bytes();
+        let (caller, answer) = oneshot::channel();
+        // Replaced by staging; a job is answered as committed only after it.
+        let outcome = Err(StoreError::Unknown);
+        let job = Box::new(Waiting { change: Some(change), outcome, caller });
+        let mut state = self.lock();
+        let fits = state.jobs.len() < self.jobs_max
+            && (state.jobs.is_empty() || state.bytes.saturating_add(bytes) <= self.bytes_max);
+        if state.closed || !fits {
+            return Err(StoreError::Unavailable);
+        }
+        state.bytes = state.bytes.saturating_add(bytes);
+        state.jobs.push(job);
+        let wake = std::mem::take(&mut state.idle);
+        drop(state);
+        if wake {
+            self.filled.notify_one();
+        }
+        Ok(answer)
+    }
+
+    /// Takes everything that is queued into `jobs`, waiting for a first change. False once the
+    /// queue is closed and empty.
+    pub(super) fn take(&self, jobs: &mut Vec<Box<dyn Job>>) -> bool {
+        let mut state = self.lock();
+        while state.jobs.is_empty() && !state.closed {
+            state.idle = true;
+            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.idle = false;
+        state.bytes = 0;
+        std::mem::swap(&mut state.jobs, jobs);
+        !jobs.is_empty()
+    }
+
+    /// Takes no more changes; those that wait are still committed.
+    pub(in crate::store::embedded) fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,61 @@
+//! Counters of what the commit thread has done.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the store has written since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Batches written.
+    pub commits: u64,
+    /// Batches that were synced.
+    pub syncs: u64,
+    /// Appends that were applied.
+    pub appends: u64,
+    /// Entries written.
+    pub entries: u64,
+    /// Bytes of keys and values written.
+    pub bytes: u64,
+}
+
+/// The counters behind [`Stats`]. Each is exact; together they may be read mid-step.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    commits: AtomicU64,
+    syncs: AtomicU64,
+    appends: AtomicU64,
+    entries: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn count_commit(&self, is_synced: bool, written: &Written) {
+        add(&self.commits, 1);
+        add(&self.syncs, usize::from(is_synced));
+        add(&self.appends, written.appends);
+        add(&self.entries, written.entries);
+        add(&self.bytes, written.bytes);
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            commits: read(&self.commits),
+            syncs: read(&self.syncs),
+            appends: read(&self.appends),
+            entries: read(&self.entries),
+            bytes: read(&self.bytes),
+        }
+    }
+}
+
+/// What one batch holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Written {
+    pub(super) appends: usize,
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+}
+
+fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+}

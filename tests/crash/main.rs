@@ -1,0 +1,90 @@
+//! A real server is killed at random moments under load, again and again. Clients go on as a client
+//! should; in the end what they were told is held against what the log holds.
+//!
+//! Every second round also takes back everything that was not synced at the kill (`power_cut`).
+//! `CHASQUI_CRASH_ROUNDS` sets the number of rounds, `CHASQUI_CRASH_SEED` the moments of the kills.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::host_endian_bytes,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may stop at the first surprise; it runs in real time, as its environment says"
+)]
+
+mod checker;
+mod load;
+mod power_cut;
+#[expect(dead_code, reason = "the scenarios of the other binary use the rest")]
+#[path = "../it/support/mod.rs"]
+mod support;
+
+use load::{Load, PEOPLE};
+use power_cut::PowerCut;
+use std::time::{Duration, Instant};
+use support::server::TestServer;
+
+/// A seeded source of randomness, so that a run can be repeated as far as threads allow (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn between(&mut self, least: u64, most: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        least + (bits ^ (bits >> 31)) % (most - least + 1)
+    }
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    let set = std::env::var(name).ok();
+    set.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_doubled_or_reordered() {
+    let seed = number("CHASQUI_CRASH_SEED", getrandom::u64().expect("randomness"));
+    let rounds = number("CHASQUI_CRASH_ROUNDS", 10);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    println!("crash: {rounds} rounds, CHASQUI_CRASH_SEED={seed}");
+    runtime.block_on(run(seed, rounds));
+}
+
+async fn run(seed: u64, rounds: u64) {
+    let began = Instant::now();
+    let mut dice = Dice(seed);
+    let mut server = TestServer::prepare(&[]);
+    let cut = PowerCut::new(&server.data(), server.scratch()).expect("the shim builds");
+    server.add_environment(cut.environment());
+    server.restart().await;
+    let load = Load::start(server.address(), PEOPLE).await;
+
+    let mut undone = 0;
+    for round in 1..=rounds {
+        load.expect_progress().await;
+        tokio::time::sleep(Duration::from_millis(dice.between(0, 250))).await;
+        server.kill().await;
+        if round % 2 == 0 {
+            let took_back = cut.undo().expect("the side files are whole");
+            undone += took_back.writes + took_back.names;
+        } else {
+            cut.forget().expect("the side files can be removed");
+        }
+        server.restart().await;
+        load.server_moved(server.address());
+    }
+    let (histories, logs) = load.finish(server.address()).await;
+    let report = checker::check(&histories, &logs);
+    println!(
+        "crash: {rounds} rounds in {} s, {undone} unsynced changes taken back: {report}",
+        began.elapsed().as_secs()
+    );
+    let breaches = report.breaches();
+    assert!(breaches.is_empty(), "seed {seed}:\n{}", breaches.join("\n"));
+    assert!(report.acknowledged > 0, "there was no load");
+    assert_eq!(report.unknown, 0, "clients resend until they know");
+}

@@ -1,0 +1,11 @@
+//! What is tried, by what it shows. Each file says what it sets up.
+
+mod accounts;
+mod backpressure;
+mod bad_input;
+mod chats;
+mod long_poll;
+mod parity;
+mod resume;
+mod shutdown;
+mod smoke;

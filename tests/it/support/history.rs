@@ -1,0 +1,86 @@
+//! What a client did and was told, in order: what a checker holds against the log afterwards.
+
+use bytes::Bytes;
+use chasqui::model::{ClientMessageId, ConversationId, Sequence, UserId};
+
+/// One entry as a client saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Its position.
+    pub sequence: Sequence,
+    /// Who said it; `None` for the server.
+    pub sender: Option<UserId>,
+    /// Its sender's id for it, as far as the viewer is told.
+    pub client_message: Option<ClientMessageId>,
+    /// Its kind.
+    pub kind: u64,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Line {
+    /// Whether both show the same entry; the client message id is told to some only.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let ids = (self.client_message, other.client_message);
+        self.sequence == other.sequence
+            && self.sender == other.sender
+            && self.kind == other.kind
+            && self.body == other.body
+            && (ids.0 == ids.1 || ids.0.is_none() || ids.1.is_none())
+    }
+}
+
+/// One thing that happened at a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A message entered the outbox.
+    Queued {
+        /// Where it is to go.
+        conversation: ConversationId,
+        /// Its id.
+        client_message: ClientMessageId,
+        /// Its body.
+        body: Bytes,
+    },
+    /// The server acknowledged it.
+    Sent {
+        /// Where.
+        conversation: ConversationId,
+        /// Its id.
+        client_message: ClientMessageId,
+        /// At which position it is stored.
+        sequence: Sequence,
+    },
+    /// The server refused it for good, and every attempt was surely not applied.
+    Refused {
+        /// Where.
+        conversation: ConversationId,
+        /// Its id.
+        client_message: ClientMessageId,
+    },
+    /// An entry was shown.
+    Shown {
+        /// Where.
+        conversation: ConversationId,
+        /// What.
+        line: Line,
+    },
+}
+
+/// Everything that happened at one client.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    /// Whose client it is.
+    pub user: UserId,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// How many SENDs it wrote, resends included.
+    pub attempts: usize,
+}
+
+impl History {
+    /// Nothing yet.
+    pub(crate) const fn new(user: UserId) -> Self {
+        Self { user, events: Vec::new(), attempts: 0 }
+    }
+}

@@ -1,0 +1,203 @@
+//! A real server process on a data folder of its own.
+//!
+//! It listens on a port that the kernel chooses. Its output goes to files beside the data folder and is
+//! printed when the test that owns it fails. Dropping it kills the process and removes everything.
+
+use super::eventually::{Deadline, eventually};
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use tempfile::TempDir;
+
+/// How a server is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Drain and end.
+    Term,
+    /// End now; nothing can be done about it.
+    Kill,
+}
+
+/// A server process.
+#[derive(Debug)]
+pub(crate) struct TestServer {
+    folder: TempDir,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    process: Option<Child>,
+    address: SocketAddr,
+    starts: usize,
+}
+
+impl TestServer {
+    /// Starts a server on an empty data folder.
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts a server with further arguments of `serve`.
+    pub(crate) async fn with(arguments: &[&str]) -> Self {
+        Self::prepare(arguments).started().await
+    }
+
+    /// A server that is not running yet.
+    pub(crate) fn prepare(arguments: &[&str]) -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            environment: Vec::new(),
+            process: None,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            starts: 0,
+        }
+    }
+
+    /// The binary under test with a subcommand, for what is not `serve`.
+    pub(crate) fn command(subcommand: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chasqui"));
+        command.args(subcommand).stdin(Stdio::null());
+        command
+    }
+
+    /// A server that is not running yet, with settings other than the defaults: `section.key`.
+    pub(crate) fn configured(settings: &[(&str, &str)]) -> Self {
+        let mut server = Self::prepare(&[]);
+        for (key, value) in settings {
+            let name = format!("CHASQUI_{}", key.replace('.', "__").to_ascii_uppercase());
+            server.add_environment([(name, (*value).to_owned())]);
+        }
+        server
+    }
+
+    /// Starts it, see [`Self::restart`].
+    pub(crate) async fn started(mut self) -> Self {
+        self.restart().await;
+        self
+    }
+
+    /// What the next starts find in their environment besides what the test has.
+    pub(crate) fn add_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) {
+        self.environment.extend(environment);
+    }
+
+    /// Starts the server on its data folder and waits until it says where it listens.
+    ///
+    /// # Panics
+    /// If it runs already, or ends instead.
+    pub(crate) async fn restart(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        self.starts += 1;
+        let log = |name: &str| File::create(self.log(name)).expect("a log file");
+        let child = Self::command(&["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(self.data())
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdout(log("stdout"))
+            .stderr(log("stderr"))
+            .spawn()
+            .expect("the server starts");
+        self.process = Some(child);
+        self.address = eventually("the server says where it listens", async || {
+            let output = fs::read_to_string(self.log("stdout")).expect("a log file");
+            let address = listening_on(&output);
+            let ended = self.process.as_mut().and_then(|p| p.try_wait().expect("a child"));
+            assert!(address.is_some() || ended.is_none(), "the server ended: {ended:?}");
+            address
+        })
+        .await;
+    }
+
+    /// The address that it really listens on.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The folder that it stores in.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder beside the data, on the same file system.
+    pub(crate) fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The process id.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
+    /// What it has printed since its last start.
+    pub(crate) fn stdout(&self) -> String {
+        fs::read_to_string(self.log("stdout")).unwrap_or_default()
+    }
+
+    /// What it has logged since its last start.
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.log("stderr")).unwrap_or_default()
+    }
+
+    /// Sends a signal without waiting for its effect.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let signal = match signal {
+            Signal::Term => rustix::process::Signal::TERM,
+            Signal::Kill => rustix::process::Signal::KILL,
+        };
+        let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a pid"), signal).expect("it runs");
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn wait(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        let deadline = Deadline::usual();
+        loop {
+            if let Some(status) = process.try_wait().expect("a child") {
+                return status;
+            }
+            if deadline.has_passed() {
+                self.process = Some(process);
+                panic!("the server does not end");
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Kills it and waits until it is gone.
+    pub(crate) async fn kill(&mut self) {
+        self.signal(Signal::Kill);
+        self.wait().await;
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{}.{name}", self.starts))
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // It may have ended by itself.
+            process.kill().ok();
+            process.wait().ok();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- stdout of start {}\n{}", self.starts, self.stdout());
+            eprintln!("--- stderr of start {}\n{}", self.starts, self.stderr());
+        }
+    }
+}
+
+/// The address in the line `listening on http://IP:PORT`, once it is complete.
+fn listening_on(output: &str) -> Option<SocketAddr> {
+    let complete = output.get(..=output.rfind('\n')?)?;
+    let line = complete.lines().find_map(|line| line.strip_prefix("listening on http://"))?;
+    line.trim().parse().ok()
+}
