@@ -3,13 +3,13 @@
 //! A client that loses its connection connects again, wherever the server is by then. Nobody pauses for
 //! a crash, so kills hit sends in every state.
 
-use crate::checker::Logs;
+use crate::checker::{Log, Logs};
 use crate::support::chat_client::{ChatClient, Lost};
 use crate::support::eventually::{Deadline, eventually};
 use crate::support::history::{Event, History, Line};
 use crate::support::people::{Person, direct, group};
 use crate::support::rest::Rest;
-use chasqui::model::ConversationId;
+use chasqui::model::{ConversationId, Sequence};
 use chasqui::protocol::CloseCode;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,10 +25,21 @@ pub(crate) const PEOPLE: usize = 6;
 /// How many messages each client keeps in its outbox while the load lasts.
 const OUTBOX: usize = 24;
 
+/// What the clients of a load are told.
+#[derive(Clone, Copy, Debug)]
+struct Orders {
+    /// Where the server is.
+    address: SocketAddr,
+    /// Whether they are to come to rest.
+    rest: bool,
+}
+
 /// What the clients of a load share.
 #[derive(Debug)]
 struct Shared {
     acknowledged: AtomicUsize,
+    /// How many clients write no more and have every answer.
+    quiet: AtomicUsize,
 }
 
 /// A running load.
@@ -36,7 +47,7 @@ struct Shared {
 pub(crate) struct Load {
     people: Vec<Person>,
     tasks: Vec<JoinHandle<ChatClient>>,
-    address: watch::Sender<Option<SocketAddr>>,
+    orders: watch::Sender<Orders>,
     shared: Arc<Shared>,
 }
 
@@ -50,8 +61,9 @@ impl Load {
         let rest = |person: &Person| Rest::with_token(address, &person.token);
         let others: Vec<&Person> = crowd[1..].iter().collect();
         let everyone = group(&rest(&crowd[0]), "everyone", &others).await;
-        let (sender, receiver) = watch::channel(Some(address));
-        let shared = Arc::new(Shared { acknowledged: AtomicUsize::new(0) });
+        let (orders, receiver) = watch::channel(Orders { address, rest: false });
+        let shared =
+            Arc::new(Shared { acknowledged: AtomicUsize::new(0), quiet: AtomicUsize::new(0) });
         let mut tasks = Vec::new();
         for (index, person) in crowd.iter().enumerate() {
             let next = &crowd[(index + 1) % crowd.len()];
@@ -59,7 +71,7 @@ impl Load {
             let shared = Arc::clone(&shared);
             tasks.push(tokio::spawn(live(person.clone(), chats, receiver.clone(), shared)));
         }
-        Self { people: crowd, tasks, address: sender, shared }
+        Self { people: crowd, tasks, orders, shared }
     }
 
     /// Waits until the clients were told of further sends.
@@ -76,21 +88,23 @@ impl Load {
 
     /// Tells the clients where the server is now.
     pub(crate) fn server_moved(&self, address: SocketAddr) {
-        self.address.send_replace(Some(address));
+        self.orders.send_replace(Orders { address, rest: false });
     }
 
     /// Lets the clients come to rest, and reads everything back with new ones.
     pub(crate) async fn finish(self, address: SocketAddr) -> (Vec<History>, Logs) {
-        self.address.send_replace(None);
+        self.orders.send_replace(Orders { address, rest: true });
         let mut histories = Vec::new();
-        let mut held: BTreeMap<ConversationId, Vec<Vec<Line>>> = BTreeMap::new();
+        let mut held: BTreeMap<ConversationId, Vec<Log>> = BTreeMap::new();
         for (task, person) in self.tasks.into_iter().zip(&self.people) {
             let client = task.await.expect("the client follows the protocol");
             let mut reader = ChatClient::new(person.user, client.token());
             reader.connect(address).await.expect("the server is up");
             reader.until("everything is read back", ChatClient::is_settled).await;
             for conversation in reader.conversations() {
-                held.entry(conversation).or_default().push(reader.lines(conversation));
+                let first = reader.first_visible(conversation);
+                let log = Log { first, lines: reader.lines(conversation) };
+                held.entry(conversation).or_default().push(log);
                 let (old, new) = (client.have(conversation), reader.have(conversation));
                 assert_eq!(old, new, "{} has all of {conversation}", person.name);
             }
@@ -102,35 +116,45 @@ impl Load {
 }
 
 /// One log from the views of its members: only a sender is told their client message ids.
-fn merge(views: &[Vec<Line>]) -> Vec<Line> {
-    let mut lines = BTreeMap::new();
-    for line in views.iter().flatten() {
+fn merge(views: &[Log]) -> Log {
+    let mut lines: BTreeMap<Sequence, Line> = BTreeMap::new();
+    for line in views.iter().flat_map(|view| &view.lines) {
         let known = lines.entry(line.sequence).or_insert_with(|| line.clone());
         assert!(known.is_same(line), "two members see the same: {known:?} and {line:?}");
         known.client_message = known.client_message.or(line.client_message);
     }
-    lines.into_values().collect()
+    let first = views.iter().map(|view| view.first).min().unwrap_or(Sequence::FIRST);
+    Log { first, lines: lines.into_values().collect() }
 }
 
 /// Writes and reads until the load ends, then comes to rest.
 async fn live(
     mut person: Person,
     chats: Vec<ConversationId>,
-    mut server: watch::Receiver<Option<SocketAddr>>,
+    orders: watch::Receiver<Orders>,
     shared: Arc<Shared>,
 ) -> ChatClient {
     let mut client = ChatClient::new(person.user, &person.token);
     let mut counted = 0;
     let mut written = 0_usize;
-    let mut address = server.borrow_and_update().expect("the load begins with a server");
     let mut resting: Option<Deadline> = None;
+    let (mut is_quiet, mut has_asked) = (false, false);
     loop {
-        match *server.borrow_and_update() {
-            Some(now) => address = now,
-            None => resting = Some(resting.unwrap_or_else(Deadline::usual)),
+        let Orders { address, rest } = *orders.borrow();
+        if rest {
+            resting.get_or_insert_with(Deadline::usual);
         }
         if let Some(deadline) = resting {
-            if client.is_settled() {
+            if !is_quiet && client.unanswered() == 0 {
+                is_quiet = true;
+                shared.quiet.fetch_add(1, Ordering::SeqCst);
+            }
+            // Only now is nothing more to come; the last of it may be under way, so ask for it.
+            if !has_asked && shared.quiet.load(Ordering::SeqCst) == PEOPLE {
+                has_asked = true;
+                client.sync();
+            }
+            if has_asked && client.is_settled() {
                 return client;
             }
             assert!(!deadline.has_passed(), "a client does not come to rest: {client:?}");
