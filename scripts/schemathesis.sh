@@ -5,24 +5,25 @@
 #
 # Exits 1 if the server answers anything that the document does not say, lets a bad request pass,
 # refuses a good one or fails. The same seed makes the same requests, SCHEMATHESIS_EXAMPLES many per
-# path. It registers accounts of its own and needs python3; what it installs goes to target/venv.
+# path. It registers accounts of its own and needs python3; what it installs and writes is in target.
 set -eu
 
 url=${1:?usage: scripts/schemathesis.sh URL}
-cd "$(dirname "$0")/.."
 version=4.32.5
-venv=target/venv
-stamp=$venv/schemathesis-$version
+scripts=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$scripts/../target/schemathesis"
+cd "$scripts/../target/schemathesis"
+stamp=venv/schemathesis-$version
 
 if [ ! -e "$stamp" ]; then
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+    python3 -m venv venv
+    venv/bin/pip install --quiet --disable-pip-version-check "schemathesis==$version"
     touch "$stamp"
 fi
 
-CHASQUI_URL=$url PYTHONPATH=scripts exec "$venv/bin/schemathesis" \
-    --config-file scripts/schemathesis.toml run "$url/openapi.json" \
+CHASQUI_URL=$url PYTHONPATH=$scripts PYTHONDONTWRITEBYTECODE=1 exec venv/bin/schemathesis \
+    --config-file "$scripts/schemathesis.toml" run "$url/openapi.json" \
     --phases examples,coverage,fuzzing,stateful \
     --max-examples "${SCHEMATHESIS_EXAMPLES:-100}" \
-    --seed 1 \
+    --seed "${SCHEMATHESIS_SEED:-1}" \
     --request-timeout 30

@@ -7,7 +7,7 @@
 use super::Chat;
 use super::owner::{Owner, ascending};
 use crate::model::{
-    Contact, Content, Cursor, CursorAdvance, Entry, Membership, Sequence, Settings,
+    Contact, Content, Cursor, CursorAdvance, Entry, MemberChange, Membership, Sequence, Settings,
 };
 use crate::store::{Effect, Pending, Store, StoreError};
 use std::rc::Rc;
@@ -42,7 +42,8 @@ pub(super) fn has_effects(entry: &Entry) -> bool {
 
 /// Whoever joins has read everything before.
 fn join_cursor(row: &Membership, entry: &Entry) -> Option<CursorAdvance> {
-    let joined = row.intervals.last().is_some_and(|i| i.from == entry.sequence && i.to.is_none());
+    let added = matches!(entry.content, Content::Member { change: MemberChange::Added, .. });
+    let joined = added && row.is_current() && row.set_by == entry.sequence;
     let cursor = Cursor {
         delivered: Sequence::ZERO,
         read: entry.sequence.minus(1),

@@ -9,6 +9,9 @@ use crate::model::{
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// A group begins with one append: its settings, and at this sequence everyone.
+const BEGINNING: Sequence = Sequence::FIRST.next();
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub(super) struct Members {
@@ -104,7 +107,8 @@ impl Members {
             MemberChange::Added => {
                 let mut row = before.unwrap_or_else(|| self.stranger(user));
                 if !row.is_current() {
-                    row.intervals.push(Interval { from: entry.sequence, to: None });
+                    let from = first_seen_by_joining(entry.sequence);
+                    row.intervals.push(Interval { from, to: None });
                 }
                 row.role = role.unwrap_or_else(|| self.role_at_start(entry.sequence, user));
                 row
@@ -134,12 +138,10 @@ impl Members {
         Membership { intervals: Vec::new(), ..claimed }
     }
 
-    /// A group begins with its settings and, as second entry, everyone; its creator is the owner.
+    /// The creator owns the group that begins.
     fn role_at_start(&self, sequence: Sequence, user: UserId) -> Role {
         match self.conversation.claim {
-            Claim::Group(creator, _) if creator == user && sequence == Sequence::FIRST.next() => {
-                Role::Owner
-            }
+            Claim::Group(creator, _) if creator == user && sequence == BEGINNING => Role::Owner,
             Claim::Group(..) | Claim::Journal(_) | Claim::Direct(..) => Role::Member,
         }
     }
@@ -150,6 +152,11 @@ impl Members {
         current.sort_unstable();
         self.current = current.into();
     }
+}
+
+/// Whoever joins sees the log from their joining on; those of the beginning see all of it.
+fn first_seen_by_joining(sequence: Sequence) -> Sequence {
+    if sequence == BEGINNING { Sequence::FIRST } else { sequence }
 }
 
 fn by_claim(conversation: &Conversation, user: UserId) -> Membership {
@@ -192,8 +199,10 @@ mod tests {
         members.fold(&entry(2, MemberChange::Added, &[1, 2]));
         assert_eq!(members.get(user(1)).map(|m| m.role), Some(Role::Owner));
         assert_eq!(members.get(user(2)).map(|m| m.role), Some(Role::Member));
-        assert!(members.get(user(2)).is_some_and(|m| m.sees(Sequence::FIRST.next())));
-        assert_eq!(members.current().len(), 2);
+        assert!(members.get(user(2)).is_some_and(|m| m.sees(Sequence::FIRST)));
+        members.fold(&entry(3, MemberChange::Added, &[3]));
+        assert_eq!(members.get(user(3)).map(Membership::first_visible), Sequence::new(3));
+        assert_eq!(members.current().len(), 3);
     }
 
     #[test]

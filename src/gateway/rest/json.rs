@@ -35,9 +35,9 @@ impl Wire for Vec<u64> {
 /// A whole number that is not negative, also where it is written with a fraction of zero.
 struct Whole(u64);
 
-/// Below this a whole number written as a decimal is read exactly: the parser may be off by a last
-/// binary place, which there is far less than 1. Above it an id could silently become its neighbour.
-const DECIMAL_END: f64 = 1_125_899_906_842_624.0;
+/// Up to here every whole number has a decimal of its own, so that no id is taken for its neighbour.
+/// It rests on a parser that rounds correctly: the feature `float_roundtrip` of `serde_json`.
+const DECIMAL_END: f64 = 9_007_199_254_740_992.0;
 
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -62,7 +62,7 @@ impl Visitor<'_> for WholeVisitor {
         clippy::as_conversions,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a whole number from 0 to 2^50"
+        reason = "a whole number below 2^53"
     )]
     fn visit_f64<E: Error>(self, number: f64) -> Result<Whole, E> {
         if (0.0..DECIMAL_END).contains(&number) && number.fract() == 0.0 {
@@ -105,15 +105,18 @@ mod tests {
     fn a_whole_number_is_whole_however_it_is_written() {
         let read = |text: &str| serde_json::from_str::<Whole>(text).ok().map(|Whole(n)| n);
         assert_eq!(["7", "7.0", "7e0", "0.0", "-0.0"].map(read), [7, 7, 7, 0, 0].map(Some));
-        assert_eq!(read("1125899906842623.0"), Some((1 << 50) - 1));
         assert_eq!(["-7", "7.5", "-7.0", "\"7\"", "null", "true"].map(read), [None; 6]);
     }
 
     #[test]
     fn no_number_is_taken_for_its_neighbour() {
         let read = |text: &str| serde_json::from_str::<Whole>(text).ok().map(|Whole(n)| n);
-        assert_eq!(read("9007199254740991"), Some((1 << 53) - 1));
-        assert_eq!(["9007199254740991.0", "1e16", "1e300"].map(read), [None; 3]);
+        for number in [(1 << 53) - 1, (1 << 53) - 2, (1 << 52) + 1, 1_805_658_397_478_823_u64] {
+            for text in [format!("{number}"), format!("{number}.0"), format!("{number}0e-1")] {
+                assert_eq!(read(&text), Some(number), "{text}");
+            }
+        }
+        assert_eq!(["9007199254740992.0", "1e16", "1e300"].map(read), [None; 3]);
     }
 
     #[test]
