@@ -104,7 +104,6 @@ impl Connections {
             Phase::Finishing => {}
             Phase::Closing => {
                 connection.flags.set(Flags::FINISHED);
-                self.settle(key);
             }
             Phase::Lingering => self.drop_connection(key),
         }
@@ -124,8 +123,6 @@ impl Connections {
                 connection.phase = Phase::Lingering;
                 if connection.socket.shutdown(Shutdown::Write).is_err() {
                     self.drop_connection(key);
-                } else {
-                    self.read_later(key);
                 }
             }
         }
