@@ -460,6 +460,8 @@ pub mod limit {
     pub const PAGE_BYTES_MAX: usize = 65_536;
     /// The text of a record's last entry, cut at a character.
     pub const PREVIEW_BYTES_MAX: usize = 256;
+    /// The tagged values of a record's last entry; more are left out.
+    pub const PREVIEW_TAGS_BYTES_MAX: usize = 1_024;
     /// What waits to be written to one connection, before pushes are dropped.
     pub const OUTBOX_BYTES_MAX: usize = 262_144;
     /// Entries between the floor of a SEND and the head.

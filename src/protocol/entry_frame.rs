@@ -108,10 +108,10 @@ impl EntryEncoder {
         }
     }
 
-    /// Lays out `entry` as a preview: a text is cut to `text_bytes_max` at a character.
-    pub fn preview(conversation: ConversationId, entry: &Entry, text_bytes_max: usize) -> Self {
+    /// Lays out `entry` as a preview: to show, not to keep.
+    pub fn preview(conversation: ConversationId, entry: &Entry) -> Self {
         let mut encoder = Self::new(conversation, entry);
-        encoder.layout.cut_text(text_bytes_max);
+        encoder.layout.cut();
         encoder
     }
 

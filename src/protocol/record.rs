@@ -1,6 +1,6 @@
 //! The records of a SYNCED: a conversation as one of its members sees it.
 
-use super::constants::{conversation_kind, frame, limit, synced_flag, tag};
+use super::constants::{conversation_kind, frame, synced_flag, tag};
 use super::entry_frame::{EntryEncoder, EntryFrame};
 use super::error::ProtocolError;
 use super::reader::Reader;
@@ -230,9 +230,7 @@ pub fn encode_synced(rid: u64, synced: &Synced, out: &mut Vec<u8>) {
 }
 
 fn write_chat(chat: &Chat, body: &mut Writer<'_>) {
-    let last = chat
-        .last_entry
-        .as_ref()
-        .map(|entry| EntryEncoder::preview(chat.conversation.id, entry, limit::PREVIEW_BYTES_MAX));
+    let last =
+        chat.last_entry.as_ref().map(|entry| EntryEncoder::preview(chat.conversation.id, entry));
     body.nested(|body| Record::of_chat(chat, last.as_ref()).write(body));
 }

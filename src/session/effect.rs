@@ -122,7 +122,8 @@ impl Effects<'_> {
     }
 
     pub(super) fn send(&mut self, frame: &ServerFrame<'_>) {
-        let mut out = Vec::new();
+        // All but ERROR texts and WELCOME fit, so that there is one allocation and no growth.
+        let mut out = Vec::with_capacity(48);
         frame.encode(&mut out);
         self.send_encoded(out);
     }

@@ -11,6 +11,7 @@
 )]
 
 mod describe;
+mod sessions;
 
 use chasqui::model::{Actor, DeviceId, Epoch, ErrorCode, Timestamp, UserId};
 use chasqui::protocol::constants::limit;
@@ -24,19 +25,25 @@ use std::path::Path;
 const FILES: [&str; 5] = ["varints", "client_frames", "server_frames", "contents", "rejects"];
 
 fn vectors() -> impl Iterator<Item = Value> {
-    FILES.into_iter().flat_map(|file| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-        let text = std::fs::read_to_string(folder.join(file).with_extension("json")).unwrap();
-        let Value::Array(vectors) = serde_json::from_str::<Value>(&text).unwrap()["vectors"].take()
-        else {
-            panic!("{file} holds a list of vectors")
-        };
-        vectors
-    })
+    FILES.into_iter().flat_map(vectors_of)
+}
+
+fn vectors_of(file: &str) -> Vec<Value> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let text = std::fs::read_to_string(folder.join(file).with_extension("json")).unwrap();
+    let Value::Array(vectors) = serde_json::from_str::<Value>(&text).unwrap()["vectors"].take()
+    else {
+        panic!("{file} holds a list of vectors")
+    };
+    vectors
 }
 
 fn message(vector: &Value) -> Vec<u8> {
-    let hex = vector["hex"].as_str().unwrap();
+    unhex(&vector["hex"])
+}
+
+fn unhex(hex: &Value) -> Vec<u8> {
+    let hex = hex.as_str().unwrap();
     let byte = |index| u8::from_str_radix(&hex[index..index + 2], 16).unwrap();
     (0..hex.len()).step_by(2).map(byte).collect()
 }

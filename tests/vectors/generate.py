@@ -493,6 +493,7 @@ def rejects():
         refused("an edit without a target", "invalid", send(2, "ho")[0]),
         refused("an edit of sequence 0", "invalid", send(2, "ho", [(2, 0)])[0]),
         refused("a pin that is neither", "invalid", send(5, b"\x02", [(2, 41)])[0]),
+        refused("an unsend with a body", "invalid", send(3, "x", [(2, 41)])[0]),
         refused("a reply to sequence 0", "invalid", send(1, "hi", [(5, 0)])[0]),
         refused("a mention of user 0", "invalid", send(1, "hi", [(7, v(0))])[0]),
         refused("an attachment without media", "invalid",
@@ -515,6 +516,99 @@ def varints():
     return [ok(f"varint {n}", "client", ping(n)) for n in numbers]
 
 
+# --- Conversations between a client and a server --------------------------------------------------
+
+def says(*parts):
+    return {"client": b"".join(p[0] for p in parts).hex()}
+
+
+def hears(part, **fields):
+    """What the server sends, as far as the fields go."""
+    return {"server": {"frame": part, **fields}}
+
+
+def answered(rid, sequence):
+    """The server's core stored the entry of a SEND."""
+    return {"stored": {"rid": rid, "sequence": sequence}}
+
+
+def not_now(rid, code="overloaded", unknown=False):
+    """The server's core refused a request for now."""
+    return {"refused": {"rid": rid, "code": code, "unknown": unknown}}
+
+
+CODES = {"malformed": 1, "overloaded": 10, "unavailable": 11, "outcome-unknown": 12, "expired": 13}
+
+
+def error_of(rid, code, flags):
+    return hears("ERROR", rid=rid, code=CODES[code], flags=flags)
+
+
+def broken(code="malformed"):
+    return [error_of(0, code, 0), {"close": 4501}]
+
+
+def s(rid):
+    return send(1, "hi", rid=rid, cmid=rid)
+
+
+def sessions():
+    greeting = [says(hello(epoch=EPOCH)), {"granted": EPOCH},
+                hears("WELCOME", epoch=EPOCH, capabilities=3, ping_seconds=25)]
+    retry, unknown = 3, 5
+    return [
+        {"name": name, "steps": steps} for name, steps in [
+            ("the first frame is HELLO", [says(ping(1)), *broken()]),
+            ("a second HELLO", [*greeting, says(ping(1), hello(epoch=EPOCH)),
+                                hears("PONG", nonce=1), *broken()]),
+            ("a frame that is skipped may come before HELLO",
+             [says(skipped(frame(0xE7, b"\x00")), hello(epoch=EPOCH)), {"granted": EPOCH},
+              hears("WELCOME")]),
+            ("ping intervals are granted within limits",
+             [says(hello(epoch=EPOCH, ping=9999)), {"granted": EPOCH},
+              hears("WELCOME", ping_seconds=240)]),
+            ("only what is asked for and known is granted",
+             [says(hello(epoch=EPOCH, capabilities=2**52 + 1)), {"granted": EPOCH},
+              hears("WELCOME", capabilities=1)]),
+            ("live in one round trip",
+             [says(hello(epoch=EPOCH), s(2)), {"granted": EPOCH}, hears("WELCOME"),
+              answered(2, 42), hears("SENT", rid=2, sequence=42)]),
+            ("without an epoch the connection starts held",
+             [says(hello(), s(2)), {"granted": EPOCH}, hears("WELCOME"),
+              error_of(2, "overloaded", retry), says(resume(), s(3)), answered(3, 42),
+              hears("SENT", rid=3, sequence=42)]),
+            ("with another epoch the connection starts held",
+             [says(hello(epoch=EPOCH + 1), s(2)), {"granted": EPOCH}, hears("WELCOME"),
+              error_of(2, "overloaded", retry)]),
+            ("an open rid is not used again",
+             [*greeting, says(s(1)), says(fetch(1, 1, 0)), *broken()]),
+            ("an answered rid is free", [*greeting, says(s(1)), answered(1, 1),
+                                         hears("SENT", rid=1), says(s(1)), answered(1, 2),
+                                         hears("SENT", rid=1)]),
+            ("one SEND too many",
+             [*greeting, says(*[s(n) for n in range(1, 66)]), error_of(65, "overloaded", retry),
+              answered(1, 1), hears("SENT", rid=1), says(s(66)),
+              error_of(66, "overloaded", retry)]),
+            ("one FETCH too many",
+             [*greeting, says(*[fetch(n, 1, 0) for n in range(1, 6)]),
+              error_of(5, "overloaded", retry), says(s(6)), answered(6, 1),
+              hears("SENT", rid=6)]),
+            ("a refusal for now holds until RESUME",
+             [*greeting, says(s(1), s(2)), not_now(1), error_of(1, "overloaded", retry),
+              not_now(2), error_of(2, "overloaded", retry), says(s(3)),
+              error_of(3, "overloaded", retry), says(resume(), s(1)), answered(1, 1),
+              hears("SENT", rid=1)]),
+            ("an unknown outcome holds too",
+             [*greeting, says(s(1)), not_now(1, "outcome-unknown", unknown=True),
+              error_of(1, "outcome-unknown", unknown), says(s(2)),
+              error_of(2, "overloaded", retry)]),
+            ("a bad frame leaves those before it",
+             [*greeting, says(s(1), skipped(bytes.fromhex("0400"))), *broken()]),
+            ("pings are answered", [*greeting, says(ping(7)), hears("PONG", nonce=7)]),
+        ]
+    ]
+
+
 FORMAT = (
     "Each vector is one WebSocket message in hex, and who sends it. verdict ok: it decodes to"
     " `frames`, and these encode to the same bytes unless canonical is false. Otherwise `frames`"
@@ -525,10 +619,18 @@ FORMAT = (
 )
 
 
-def write(name, about, vectors):
+SESSION_FORMAT = (
+    "Each vector is a connection, step by step, under the default limits. client: the message that"
+    " comes in. granted: the token is accepted, and this is the store's epoch. stored, refused: what"
+    " the server's core says of a request. server: a frame that goes out, as far as its fields are"
+    " given. close: how the connection ends. Nothing else goes out."
+)
+
+
+def write(name, about, vectors, form=FORMAT):
     path = os.path.join(HERE, name)
     with open(path, "w", encoding="ascii") as out:
-        out.write('{\n"about": ' + json.dumps(f"{about} {FORMAT}") + ',\n"vectors": [\n')
+        out.write('{\n"about": ' + json.dumps(f"{about} {form}") + ',\n"vectors": [\n')
         out.write(",\n".join(json.dumps(vector) for vector in vectors))
         out.write("\n]\n}\n")
 
@@ -538,3 +640,4 @@ write("client_frames.json", "Every frame of a client.", client_frames())
 write("server_frames.json", "Every frame of the server.", server_frames())
 write("contents.json", "Every entry kind, sent and served.", contents())
 write("rejects.json", "Everything that is refused.", rejects())
+write("sessions.json", "The rules between frames.", sessions(), SESSION_FORMAT)

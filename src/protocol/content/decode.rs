@@ -91,7 +91,8 @@ fn content(kind: EntryKind, body: &[u8], tlvs: &Tlvs<'_>) -> Result<Content, Pro
     Ok(match kind.get() {
         entry_kind::MESSAGE => Content::Message(message(&fields)?),
         entry_kind::EDIT => Content::Edit { target: fields.target()?, text: fields.text()? },
-        entry_kind::UNSEND => Content::Unsend { target: fields.target()? },
+        entry_kind::UNSEND if body.is_empty() => Content::Unsend { target: fields.target()? },
+        entry_kind::UNSEND => return Err(Fields::invalid("body")),
         entry_kind::REACTION => {
             Content::Reaction { target: fields.target()?, emoji: fields.text()? }
         }

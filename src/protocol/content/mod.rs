@@ -10,6 +10,7 @@ mod encode;
 
 pub use decode::{Served, from_client, from_server};
 
+use super::constants::limit;
 use super::tlv::Tlvs;
 use crate::model::{Content, Entry};
 use bytes::Bytes;
@@ -35,12 +36,17 @@ impl Layout {
         self.body.len() + self.tlvs.len()
     }
 
-    /// Cuts the body to at most `bytes_max`, at a character where it is text.
-    pub(crate) fn cut_text(&mut self, bytes_max: usize) {
-        if self.body.len() > bytes_max {
-            let end = std::str::from_utf8(&self.body)
-                .map_or(bytes_max, |text| text.floor_char_boundary(bytes_max));
+    /// Makes a preview of it: the body cut, at a character where it is text, and the tagged values
+    /// left out where they are many. So a record has a bound whatever its last entry carries.
+    pub(crate) fn cut(&mut self) {
+        if self.body.len() > limit::PREVIEW_BYTES_MAX {
+            let end = std::str::from_utf8(&self.body).map_or(limit::PREVIEW_BYTES_MAX, |text| {
+                text.floor_char_boundary(limit::PREVIEW_BYTES_MAX)
+            });
             self.body.truncate(end);
+        }
+        if self.tlvs.len() > limit::PREVIEW_TAGS_BYTES_MAX {
+            self.tlvs.clear();
         }
     }
 }

@@ -135,10 +135,12 @@ fn lengths_beyond_one_byte_move_what_they_measure() {
     }
 }
 
-fn chat(text: &str) -> Chat {
+fn chat(text: &str, mentions: u64) -> Chat {
     let user = UserId::new(USER).expect("not zero");
     let claim = Claim::Journal(user);
-    let content = Content::Message(Message { text: text.into(), ..Message::default() });
+    let mentions = (1..=mentions).filter_map(UserId::new).collect();
+    let message = Message { text: text.into(), mentions, ..Message::default() };
+    let content = Content::Message(message);
     let last = Entry { content, ..hi() };
     Chat {
         conversation: Conversation { id: conversation(), claim, created_at: AT },
@@ -155,7 +157,7 @@ fn chat(text: &str) -> Chat {
 
 #[test]
 fn a_record_previews_its_last_entry_cut_at_a_character_and_without_its_cmid() {
-    let chats = vec![chat(&format!("a{}", "\u{e9}".repeat(200)))];
+    let chats = vec![chat(&format!("a{}", "\u{e9}".repeat(200)), 3)];
     let length = record_len(&chats[0]);
     let synced = Synced { chats, more: true, everything: false, token: vec![9].into() };
     let mut out = Vec::new();
@@ -172,5 +174,11 @@ fn a_record_previews_its_last_entry_cut_at_a_character_and_without_its_cmid() {
     let last = record.last_entry.expect("present");
     assert_eq!((last.body.len(), last.client_message), (255, None));
     assert!(std::str::from_utf8(last.body).is_ok());
+    assert!(!last.tlvs.is_empty());
     assert_eq!((record.read, record.delivered, record.last_sequence), (at(41), at(42), at(42)));
+}
+
+#[test]
+fn a_record_has_a_bound_whatever_its_last_entry_carries() {
+    assert!(record_len(&chat(&"x".repeat(30_000), 5_000)) < 400);
 }
