@@ -13,7 +13,7 @@ mod served;
 use super::ConnectionKey;
 use super::connections::{Connections, Event, Mode, Settings};
 use crate::model::{Actor, DeviceId, Epoch, Timestamp, UserId};
-use crate::protocol::constants::capability;
+use crate::protocol::constants::{capability, limit};
 use crate::protocol::{ClientFrame, Hello, ServerFrame, frames};
 use crate::session::{Granted, Limits};
 use socket2::SockRef;
@@ -22,7 +22,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// The bound of an outbox in these tests.
-const OUTBOX_BYTES: usize = 256 << 10;
+const OUTBOX_BYTES: usize = limit::OUTBOX_BYTES_MAX;
 
 /// When the tests begin.
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
