@@ -3,7 +3,7 @@
 
 use super::{NOW, Ticket, World, answers, in_lane, send};
 use crate::chat::Owner;
-use crate::model::{Applied, Outcome};
+use crate::model::{Applied, ClientMessageId, Outcome};
 use crate::store::faulty::Plan;
 use std::collections::HashMap;
 
@@ -85,10 +85,11 @@ async fn check(seed: u64, world: &World, client: &Client) {
     let log = world.log().await;
     let places: Vec<u64> = log.iter().map(|entry| entry.sequence.get()).collect();
     assert_eq!(places, (1..=MESSAGES).collect::<Vec<_>>(), "seed {seed}: no hole, no double");
-    let ids: Vec<u64> = log.iter().map(|e| e.client_message.map_or(0, |id| id.get())).collect();
+    let ids: Vec<u64> =
+        log.iter().map(|e| e.client_message.map_or(0, ClientMessageId::get)).collect();
     assert_eq!(ids, (1..=MESSAGES).collect::<Vec<_>>(), "seed {seed}: in the order sent");
     for entry in &log {
-        let id = entry.client_message.map_or(0, |id| id.get());
+        let id = entry.client_message.map_or(0, ClientMessageId::get);
         assert_eq!(client.stored.get(&id), Some(&entry.sequence.get()), "seed {seed}");
     }
 }
@@ -119,7 +120,7 @@ async fn what_was_told_as_surely_not_applied_is_not_there() {
         }
         world.store().land().await;
         for entry in world.log().await {
-            let id = entry.client_message.map_or(0, |id| id.get());
+            let id = entry.client_message.map_or(0, ClientMessageId::get);
             assert!(!refused.contains(&id), "seed {seed}: message {id} is there after all");
         }
     }

@@ -8,10 +8,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 async fn sync(world: &World, now: Timestamp, token: &[u8], limit: usize) -> Synced {
-    match world.chat.sync(actor(1), now, token, limit).await.expect("works") {
-        Outcome::Synced(synced) => synced,
-        other => panic!("{other:?}"),
-    }
+    let outcome = world.chat.sync(actor(1), now, token, limit).await.expect("works");
+    let Outcome::Synced(synced) = outcome else { panic!("{outcome:?}") };
+    synced
 }
 
 fn later(seconds: u64) -> Timestamp {
