@@ -167,7 +167,7 @@ fn check_content(
     let body_bytes = match content {
         Content::Message(message) => {
             if !message.attachments.is_empty() {
-                return invalid("attachments: no such media");
+                return Err(CommandError::not_found("attachments: no such media"));
             }
             if message.text.is_empty() {
                 return invalid("text: empty, and nothing is attached");
