@@ -24,6 +24,9 @@ mod sync;
 mod token;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use cursors::CursorMoved;
 pub use fetch::Bounds;
 pub use owner::{Action, BATCH_REQUESTS_MAX, Emit, Lane, Owner, Request};

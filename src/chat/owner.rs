@@ -217,7 +217,7 @@ impl<T> Owner<T> {
     async fn store<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        mut draft: Draft<T>,
+        draft: Draft<T>,
         emits: &mut Vec<Emit<T>>,
     ) -> Result<Vec<Request<T>>, (CommandError, Vec<Request<T>>)> {
         let Some(first) = draft.entries.first() else { return Ok(Vec::new()) };
@@ -229,7 +229,7 @@ impl<T> Owner<T> {
                 self.applied(chat, draft, emits).await;
                 Ok(Vec::new())
             }
-            Ok(Appended::Stale(_)) => match self.catch_up(chat, Some(&mut draft), emits).await {
+            Ok(Appended::Stale(_)) => match self.catch_up(chat, None, emits).await {
                 Ok(()) => Ok(draft.into_unanswered()),
                 Err(error) => Err((unapplied(&error), draft.into_unanswered())),
             },

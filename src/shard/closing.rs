@@ -15,10 +15,8 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use crate::model::Actor;
+use crate::protocol::constants::limit;
 use crate::protocol::{CloseCode, Fault, ProtocolError};
-
-/// How long a blocked socket may take nothing.
-const STALL_MAX: Duration = Duration::from_secs(15);
 
 /// How long a connection that ends may take to do so.
 const END_GRACE: Duration = Duration::from_secs(5);
@@ -104,7 +102,6 @@ impl Connections {
             Phase::Finishing => {}
             Phase::Closing => {
                 connection.flags.set(Flags::FINISHED);
-                self.settle(key);
             }
             Phase::Lingering => self.drop_connection(key),
         }
@@ -124,8 +121,6 @@ impl Connections {
                 connection.phase = Phase::Lingering;
                 if connection.socket.shutdown(Shutdown::Write).is_err() {
                     self.drop_connection(key);
-                } else {
-                    self.read_later(key);
                 }
             }
         }
@@ -162,7 +157,9 @@ impl Connections {
             return self.drop_connection(key);
         }
         let stalled = connection.outbox.as_ref().and_then(|outbox| outbox.stalled_since());
-        if connection.is_served() && stalled.is_some_and(|since| now.since(since) >= STALL_MAX) {
+        if connection.is_served()
+            && stalled.is_some_and(|since| now.since(since) >= limit::DRAIN_DEADLINE)
+        {
             return self.begin_slow_close(key, self.actor(key));
         }
         if let Connection { role: Role::Client(_), phase: Phase::Open, .. } = connection {

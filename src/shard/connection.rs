@@ -120,14 +120,11 @@ impl Connection {
         self.outbox.is_some() || (self.phase == Phase::Finishing && self.executing > 0)
     }
 
-    /// Whether its peer must take replies before more is read of it.
-    pub(super) fn is_crowded(&self, bound: usize) -> bool {
-        self.outbox.as_ref().is_some_and(|outbox| outbox.is_crowded(bound))
-    }
-
-    /// Whether what the peer sends next must wait until it is known who it is.
-    pub(super) fn is_authenticating(&self) -> bool {
-        matches!(&self.role, Role::Client(session) if session.is_authenticating())
+    /// Whether what the peer sends next must wait: until it is known who it is, or until it has
+    /// taken replies.
+    pub(super) fn must_wait(&self, outbox_bound: usize) -> bool {
+        let crowded = self.outbox.as_ref().is_some_and(|outbox| outbox.is_crowded(outbox_bound));
+        crowded || matches!(&self.role, Role::Client(session) if session.is_authenticating())
     }
 
     /// Lets it live on for `grace` at most, to within a second.

@@ -17,6 +17,7 @@ use super::slab::Slab;
 use super::turn::{EVENTS_PER_TURN, READ_BYTES};
 use super::{ConnectionKey, turn::Budget};
 use crate::model::{Actor, Command, CommandError, Outcome, Secret, Timestamp};
+use crate::protocol::constants::limit;
 use crate::protocol::{CloseCode, Goaway};
 use crate::session::{Effect, GrantError, Granted, Limits, Session};
 use bytes::Bytes;
@@ -28,12 +29,22 @@ use std::net::TcpStream;
 /// The most that an echoed message may be: what a conformance suite asks for.
 const ECHO_BYTES_MAX: usize = 16 << 20;
 
+/// The least bound of an outbox. Replies up to half of it stop the reading, and what may have been
+/// asked for by then must fit below twice the bound: pages, and as much again as one message may
+/// cause.
+pub(crate) const OUTBOX_BYTES_MIN: usize =
+    (limit::READS_MAX * limit::PAGE_BYTES_MAX + limit::MESSAGE_BYTES_MAX) * 2 / 3;
+const _: () = assert!(OUTBOX_BYTES_MIN <= limit::OUTBOX_BYTES_MAX);
+
+/// How many effects of one step the shard keeps room for.
+const EFFECTS_KEPT: usize = 1_024;
+
 /// What connections are held to.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The limits of the protocol.
     pub(crate) limits: Limits,
-    /// The most bytes queued for one client.
+    /// The most bytes queued for one client; at least [`OUTBOX_BYTES_MIN`].
     pub(crate) outbox_bytes_max: usize,
 }
 
@@ -265,6 +276,7 @@ impl Connections {
         for effect in effects.drain(..) {
             self.apply(key, actor, effect);
         }
+        effects.shrink_to(EFFECTS_KEPT);
         self.effects = effects;
     }
 

@@ -56,7 +56,7 @@ impl Connections {
         let Some(connection) = self.slab.get_mut(key) else { return };
         let bound = self.settings.outbox_bound(&connection.role);
         let waits = connection.flags.has(Flags::READABLE) && connection.phase != Phase::Finishing;
-        if waits && !connection.is_authenticating() && !connection.is_crowded(bound) {
+        if waits && !connection.must_wait(bound) {
             self.read_later(key);
         }
     }

@@ -147,7 +147,9 @@ impl Connections {
             if !connection.flags.has(Flags::READABLE) {
                 return;
             }
+            let bound = self.settings.outbox_bound(&connection.role);
             let stop = match connection.phase {
+                Phase::Open if connection.must_wait(bound) => return,
                 Phase::Open => match self.decode_kept(key) {
                     Stop::Starved => self.read_and_decode(key),
                     stop @ (Stop::Spent | Stop::Waiting | Stop::Closed) => stop,
@@ -239,7 +241,7 @@ impl Connections {
                 return (used, Stop::Spent);
             }
             let bound = self.settings.outbox_bound(&connection.role);
-            if connection.is_authenticating() || connection.is_crowded(bound) {
+            if connection.must_wait(bound) {
                 return (used, Stop::Waiting);
             }
             let rules = self.settings.rules(&connection.role);

@@ -5,7 +5,7 @@
 //!
 //! Every method may be called from any thread. Where a method says *durable*, its success means
 //! that the change survives a power cut; an error other than [`StoreError::Unknown`] means that
-//! nothing changed.
+//! nothing changed. A caller that stops waiting for a change does not take it back.
 
 #[cfg(test)]
 mod conformance;
@@ -51,7 +51,8 @@ pub enum AccountInsert {
 
 /// Accounts and devices.
 pub trait Directory {
-    /// Stores an account if neither its name nor its id is taken, atomically. Durable.
+    /// Stores an account if neither its name nor its id is taken, atomically. Durable. A try after
+    /// [`StoreError::Unknown`] may find the name taken by the account itself: the id tells.
     fn insert_account(
         &self,
         account: Account,
@@ -69,7 +70,8 @@ pub trait Directory {
         username: &Username,
     ) -> impl Future<Output = Result<Option<Account>, StoreError>> + Send;
 
-    /// Replaces the profile of an existing account; the last writer wins. Durable.
+    /// Replaces the profile of an account, if there is such an account; the last writer wins.
+    /// Durable.
     fn put_profile(
         &self,
         user: UserId,
@@ -140,7 +142,8 @@ pub struct Append {
     pub conversation: ConversationId,
     /// Where the caller thinks the log ends.
     pub expected: Sequence,
-    /// At least one entry, numbered from `expected + 1` without holes.
+    /// At least one entry, numbered from `expected + 1` without holes. A backend may panic over
+    /// anything else, since a hole in a log could never be mended.
     pub entries: Vec<Entry>,
     /// Whether effects follow from these entries: then the conversation is marked as pending in
     /// the same atomic step, unless it is already.
@@ -176,8 +179,8 @@ pub struct Range {
     pub direction: Direction,
     /// At most this many entries.
     pub entries_max: usize,
-    /// Stops after the entry with which the bodies reach this many bytes; at least one entry is
-    /// returned if there is any.
+    /// Stops after the entry with which the bodies reach this many bytes, or earlier where a backend
+    /// counts what it stores beside them; at least one entry is returned if there is any.
     pub bytes_max: usize,
 }
 

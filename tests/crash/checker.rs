@@ -9,8 +9,17 @@ use chasqui::protocol::constants::entry_kind;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-/// The logs at the end, each merged from what all its members could fetch.
-pub(crate) type Logs = BTreeMap<ConversationId, Vec<Line>>;
+/// A log at the end, merged from what all its members could fetch.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    /// The first sequence that some member may see.
+    pub first: Sequence,
+    /// Its entries, ascending.
+    pub lines: Vec<Line>,
+}
+
+/// All logs.
+pub(crate) type Logs = BTreeMap<ConversationId, Log>;
 
 /// Who sent what: unique in a conversation.
 type Key = (ConversationId, UserId, ClientMessageId);
@@ -30,7 +39,7 @@ pub(crate) struct Report {
     pub duplicated: Vec<String>,
     /// In the log in another order than their client sent them.
     pub reordered: Vec<String>,
-    /// Sequences that are not exactly 1, 2, 3, ...
+    /// Sequences that do not follow each other without holes.
     pub holes: Vec<String>,
     /// In the log, though nobody sent it or its refusal was certain.
     pub invented: Vec<String>,
@@ -106,11 +115,12 @@ pub(crate) fn check(histories: &[History], logs: &Logs) -> Report {
 /// Checks each log by itself, and tells where each sent message lies.
 fn check_logs(logs: &Logs, report: &mut Report) -> HashMap<Key, Sequence> {
     let mut index = HashMap::new();
-    for (conversation, lines) in logs {
-        let mut expected = Sequence::FIRST;
-        for line in lines {
+    for (conversation, log) in logs {
+        let mut expected = log.first;
+        for line in &log.lines {
             if line.sequence != expected {
-                report.holes.push(format!("{conversation}: {} after {expected}", line.sequence));
+                let what = format!("{} where {expected} is due", line.sequence);
+                report.holes.push(format!("{conversation}: {what}"));
             }
             expected = line.sequence.next();
             let key = (line.sender, line.client_message);
@@ -133,7 +143,7 @@ fn check_client(
 ) {
     let user = history.user;
     let at = |conversation: &ConversationId, sequence: Sequence| {
-        let lines = logs.get(conversation)?;
+        let lines = &logs.get(conversation)?.lines;
         let place = lines.binary_search_by_key(&sequence, |line| line.sequence).ok()?;
         lines.get(place)
     };
@@ -227,7 +237,8 @@ mod tests {
     fn judge(events: Vec<Event>, lines: Vec<Line>) -> Report {
         let user = UserId::new(ANA).expect("not zero");
         let history = History { user, attempts: 3, events };
-        check(&[history], &Logs::from([(conversation(), lines)]))
+        let log = Log { first: Sequence::FIRST, lines };
+        check(&[history], &Logs::from([(conversation(), log)]))
     }
 
     fn kinds(report: &Report) -> Vec<String> {

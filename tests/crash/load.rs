@@ -3,13 +3,13 @@
 //! A client that loses its connection connects again, wherever the server is by then. Nobody pauses for
 //! a crash, so kills hit sends in every state.
 
-use crate::checker::Logs;
+use crate::checker::{Log, Logs};
 use crate::support::chat_client::{ChatClient, Lost};
 use crate::support::eventually::{Deadline, eventually};
 use crate::support::history::{Event, History, Line};
 use crate::support::people::{Person, direct, group};
 use crate::support::rest::Rest;
-use chasqui::model::ConversationId;
+use chasqui::model::{ConversationId, Sequence};
 use chasqui::protocol::CloseCode;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,19 +25,21 @@ pub(crate) const PEOPLE: usize = 6;
 /// How many messages each client keeps in its outbox while the load lasts.
 const OUTBOX: usize = 24;
 
-/// What the clients of a load share.
-#[derive(Debug)]
-struct Shared {
-    acknowledged: AtomicUsize,
-}
-
-/// What the clients are told.
+/// What the clients of a load are told.
 #[derive(Clone, Copy, Debug)]
 struct Orders {
     /// Where the server is.
     address: SocketAddr,
-    /// Whether to write nothing more and come to rest.
+    /// Whether they are to come to rest.
     rest: bool,
+}
+
+/// What the clients of a load share.
+#[derive(Debug)]
+struct Shared {
+    acknowledged: AtomicUsize,
+    /// How many clients write no more and have every answer.
+    quiet: AtomicUsize,
 }
 
 /// A running load.
@@ -59,8 +61,9 @@ impl Load {
         let rest = |person: &Person| Rest::with_token(address, &person.token);
         let others: Vec<&Person> = crowd[1..].iter().collect();
         let everyone = group(&rest(&crowd[0]), "everyone", &others).await;
-        let (sender, receiver) = watch::channel(Orders { address, rest: false });
-        let shared = Arc::new(Shared { acknowledged: AtomicUsize::new(0) });
+        let (orders, receiver) = watch::channel(Orders { address, rest: false });
+        let shared =
+            Arc::new(Shared { acknowledged: AtomicUsize::new(0), quiet: AtomicUsize::new(0) });
         let mut tasks = Vec::new();
         for (index, person) in crowd.iter().enumerate() {
             let next = &crowd[(index + 1) % crowd.len()];
@@ -68,7 +71,7 @@ impl Load {
             let shared = Arc::clone(&shared);
             tasks.push(tokio::spawn(live(person.clone(), chats, receiver.clone(), shared)));
         }
-        Self { people: crowd, tasks, orders: sender, shared }
+        Self { people: crowd, tasks, orders, shared }
     }
 
     /// Waits until the clients were told of further sends.
@@ -92,20 +95,16 @@ impl Load {
     pub(crate) async fn finish(self, address: SocketAddr) -> (Vec<History>, Logs) {
         self.orders.send_replace(Orders { address, rest: true });
         let mut histories = Vec::new();
-        let mut held: BTreeMap<ConversationId, Vec<Vec<Line>>> = BTreeMap::new();
-        let mut clients = Vec::new();
-        for task in self.tasks {
-            clients.push(task.await.expect("the client follows the protocol"));
-        }
-        for (client, person) in clients.iter_mut().zip(&self.people) {
-            // Others wrote on after it had come to rest.
-            client.connect(address).await.expect("the server is up");
-            client.until("it has caught up", ChatClient::is_settled).await;
+        let mut held: BTreeMap<ConversationId, Vec<Log>> = BTreeMap::new();
+        for (task, person) in self.tasks.into_iter().zip(&self.people) {
+            let client = task.await.expect("the client follows the protocol");
             let mut reader = ChatClient::new(person.user, client.token());
             reader.connect(address).await.expect("the server is up");
             reader.until("everything is read back", ChatClient::is_settled).await;
             for conversation in reader.conversations() {
-                held.entry(conversation).or_default().push(reader.lines(conversation));
+                let first = reader.first_visible(conversation);
+                let log = Log { first, lines: reader.lines(conversation) };
+                held.entry(conversation).or_default().push(log);
                 let (old, new) = (client.have(conversation), reader.have(conversation));
                 assert_eq!(old, new, "{} has all of {conversation}", person.name);
             }
@@ -117,14 +116,15 @@ impl Load {
 }
 
 /// One log from the views of its members: only a sender is told their client message ids.
-fn merge(views: &[Vec<Line>]) -> Vec<Line> {
-    let mut lines = BTreeMap::new();
-    for line in views.iter().flatten() {
+fn merge(views: &[Log]) -> Log {
+    let mut lines: BTreeMap<Sequence, Line> = BTreeMap::new();
+    for line in views.iter().flat_map(|view| &view.lines) {
         let known = lines.entry(line.sequence).or_insert_with(|| line.clone());
         assert!(known.is_same(line), "two members see the same: {known:?} and {line:?}");
         known.client_message = known.client_message.or(line.client_message);
     }
-    lines.into_values().collect()
+    let first = views.iter().map(|view| view.first).min().unwrap_or(Sequence::FIRST);
+    Log { first, lines: lines.into_values().collect() }
 }
 
 /// Writes and reads until the load ends, then comes to rest.
@@ -138,15 +138,26 @@ async fn live(
     let mut counted = 0;
     let mut written = 0_usize;
     let mut resting: Option<Deadline> = None;
+    let (mut is_quiet, mut has_asked) = (false, false);
     loop {
         let Orders { address, rest } = *orders.borrow();
         if rest {
-            let deadline = resting.get_or_insert_with(Deadline::usual);
-            if client.is_settled() {
+            resting.get_or_insert_with(Deadline::usual);
+        }
+        if let Some(deadline) = resting {
+            if !is_quiet && client.unanswered() == 0 {
+                is_quiet = true;
+                shared.quiet.fetch_add(1, Ordering::SeqCst);
+            }
+            // Only now is nothing more to come; the last of it may be under way, so ask for it.
+            if !has_asked && shared.quiet.load(Ordering::SeqCst) == PEOPLE {
+                has_asked = true;
+                client.sync();
+            }
+            if has_asked && client.is_settled() {
                 return client;
             }
-            let unanswered = client.unanswered();
-            assert!(!deadline.has_passed(), "no rest: {unanswered} unanswered at {address}");
+            assert!(!deadline.has_passed(), "a client does not come to rest: {client:?}");
         }
         if !client.is_connected()
             && let Err(Lost(code)) = client.connect(address).await

@@ -164,10 +164,35 @@ fn entering_from_outside_wakes_an_idle_loop() {
     run(async |mut server| {
         let mut client = server.connect(b"").await;
         let key = server.adopted.recv().await.expect("adopted");
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-        }
+        let settle = async || {
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        };
+        settle().await;
         server.reactor.enter(Timestamp::ZERO, |c| c.close(key, CloseCode::Restart));
+        settle().await;
+        // Not only with the next sweep.
+        assert!(server.reactor.enter(Timestamp::ZERO, |c| !c.has_backlog()));
         assert_eq!(client.receive().await, [0x88, 0x0f, 0xa0]);
+    });
+}
+
+#[test]
+fn more_sockets_than_one_answer_of_epoll_names_are_all_served() {
+    run(async |server| {
+        let mut clients = Vec::new();
+        for _ in 0..700 {
+            clients.push(server.connect(b"").await);
+        }
+        for round in 0..5 {
+            for client in &clients {
+                let message = masked(0x82, &[round; 10]);
+                assert_eq!(client.socket.try_write(&message).expect("room"), message.len());
+            }
+            for client in &mut clients {
+                assert_eq!(client.receive().await[1..], [round; 10]);
+            }
+        }
     });
 }

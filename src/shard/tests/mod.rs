@@ -8,19 +8,21 @@ mod echo;
 mod fairness;
 mod pushes;
 mod requests;
+mod served;
 
 use super::ConnectionKey;
 use super::connections::{Connections, Event, Mode, Settings};
 use crate::model::{Actor, DeviceId, Epoch, Timestamp, UserId};
-use crate::protocol::constants::capability;
+use crate::protocol::constants::{capability, limit};
 use crate::protocol::{ClientFrame, Hello, ServerFrame, frames};
 use crate::session::{Granted, Limits};
+use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// The bound of an outbox in these tests.
-const OUTBOX_BYTES: usize = 256 << 10;
+const OUTBOX_BYTES: usize = limit::OUTBOX_BYTES_MAX;
 
 /// When the tests begin.
 const START: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -109,7 +111,21 @@ impl Rig {
 
     /// A client that has been welcomed.
     fn welcome(&mut self) -> (Peer, ConnectionKey) {
-        let (mut peer, key) = self.connect(Mode::Client);
+        let (theirs, ours) = self.sockets();
+        self.welcome_over(theirs, ours)
+    }
+
+    /// The same over sockets that buffer little, so that a reader is soon a slow one.
+    fn welcome_narrow(&mut self) -> (Peer, ConnectionKey) {
+        let (theirs, ours) = self.sockets();
+        SockRef::from(&ours).set_send_buffer_size(4_096).expect("a socket");
+        SockRef::from(&theirs).set_recv_buffer_size(128 << 10).expect("a socket");
+        self.welcome_over(theirs, ours)
+    }
+
+    fn welcome_over(&mut self, theirs: TcpStream, ours: TcpStream) -> (Peer, ConnectionKey) {
+        let key = self.connections.adopt(ours, &[], Mode::Client).expect("room");
+        let mut peer = Peer::new(theirs);
         peer.send(&masked(0x82, &hello()));
         self.until(|rig| rig.events.pop().is_some_and(|e| matches!(e, Event::Authenticate { .. })));
         assert!(self.connections.grant(key, Ok(granted())));
@@ -181,6 +197,7 @@ struct Peer {
 impl Peer {
     fn new(socket: TcpStream) -> Self {
         socket.set_nonblocking(true).expect("a socket");
+        socket.set_nodelay(true).expect("a socket");
         Self { socket, bytes: Vec::new(), frames: Vec::new(), end: None }
     }
 

@@ -13,8 +13,9 @@
 use super::OpenError;
 use crate::model::Epoch;
 use rustix::fs::FlockOperation;
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// The newest format this version writes and reads.
@@ -32,7 +33,8 @@ impl Folder {
     /// Takes hold of a folder, creating it if there is none.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let io_error = |source| OpenError::Io { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(io_error)?;
+        // It holds password hashes and private messages: nobody else has business in it.
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error)?;
         let lock = lock(path)?;
         let format = read_number(&path.join("FORMAT")).map_err(io_error)?;
         let unusable = |reason| OpenError::Unusable { path: path.to_owned(), reason };

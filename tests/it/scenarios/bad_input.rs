@@ -308,8 +308,8 @@ async fn rest_answers_bad_requests_with_problems() {
         rest.raw(Method::POST, "/message/send", content_type, Bytes::from(body.to_owned())).await
     };
     raw(json, "{\"chat\":").await.assert_refused(400, "malformed");
-    raw(json, "[1, 2]").await.assert_refused(400, "invalid");
-    raw(json, "{}").await.assert_refused(400, "invalid");
+    raw(json, "[1, 2]").await.assert_refused(400, "malformed");
+    raw(json, "{}").await.assert_refused(400, "malformed");
     assert_eq!(raw(Some("text/plain"), "{}").await.status, 415);
     for (field, value) in [
         ("chat", json!("7")),

@@ -1,6 +1,7 @@
 //! Coming back after an absence: clients that were away catch up exactly.
 
 use crate::support::chat_client::ChatClient;
+use crate::support::eventually::Deadline;
 use crate::support::history::{Event, Line};
 use crate::support::people::{Person, direct, group};
 use crate::support::server::TestServer;
@@ -125,11 +126,14 @@ async fn every_device_of_a_member_converges() {
             device.step(Duration::from_millis(1)).await.expect("the server is up");
         }
     }
-    let mut views = Vec::new();
-    for device in &mut devices {
-        device.until("all has come", |d| d.is_settled() && d.have(chat).get() == 100).await;
-        views.push(bodies(&device.lines(chat)));
+    let deadline = Deadline::usual();
+    while !devices.iter().all(|d| d.is_settled() && d.have(chat).get() == 100) {
+        assert!(!deadline.has_passed(), "waited in vain until all has come");
+        for device in &mut devices {
+            device.step(Duration::from_millis(5)).await.expect("the server is up");
+        }
     }
+    let views: Vec<Vec<String>> = devices.iter().map(|d| bodies(&d.lines(chat))).collect();
     assert!(views.iter().all(|view| *view == views[0]), "all see one order");
     for index in 0..devices.len() {
         let own: Vec<&String> =

@@ -66,7 +66,7 @@ impl Caller {
             });
             let answer = self.rest.post("/message/send", body).await;
             if let Some(code) = refusal(&answer) {
-                assert_eq!(answer.body["applied"], json!(false), "{}", answer.body);
+                assert_eq!(answer.body["applied"], "false", "{}", answer.body);
                 return Err(code);
             }
             let duplicate = answer.body["duplicate"].as_bool().expect("a flag");

@@ -31,6 +31,11 @@ impl HeldLog {
         Self { ranges, lines, begin, told: zero, named: zero, acknowledged: zero, read: zero }
     }
 
+    /// Where the range that is followed begins.
+    pub(crate) const fn begin(&self) -> Sequence {
+        self.begin
+    }
+
     /// The end of the range that is followed; everything visible up to there is held.
     pub(crate) fn have(&self) -> Sequence {
         self.range_at(self.begin).map_or(self.begin.minus(1), |(_, last)| last)

@@ -17,6 +17,7 @@ use chasqui::protocol::{ClientFrame, Hello, SendFrame, Tlvs};
 use held_log::HeldLog;
 use outbox::{Outbox, Row};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,6 @@ struct Link {
 }
 
 /// The client.
-#[derive(Debug)]
 pub(crate) struct ChatClient {
     token: String,
     epoch: Option<Epoch>,
@@ -124,6 +124,11 @@ impl ChatClient {
     /// What it holds of a conversation, ascending.
     pub(crate) fn lines(&self, conversation: ConversationId) -> Vec<Line> {
         self.logs.get(&conversation).map_or_else(Vec::new, |log| log.lines().cloned().collect())
+    }
+
+    /// From where on it may see a conversation.
+    pub(crate) fn first_visible(&self, conversation: ConversationId) -> Sequence {
+        self.logs.get(&conversation).map_or(Sequence::FIRST, HeldLog::begin)
     }
 
     /// Up to where it holds everything that it may see.
@@ -194,6 +199,11 @@ impl ChatClient {
         });
         self.send_outbox();
         client_message
+    }
+
+    /// Asks what has changed, as after a RESYNC.
+    pub(crate) fn sync(&mut self) {
+        self.begin_sync();
     }
 
     /// Marks everything up to `read` as read.
@@ -486,6 +496,35 @@ impl Link {
         self.next_rid += 1;
         self.requests.insert(rid, (request, Instant::now()));
         rid
+    }
+}
+
+impl fmt::Debug for ChatClient {
+    /// What stands between it and rest; not the thousands of lines that it holds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gaps: Vec<String> = self
+            .logs
+            .iter()
+            .filter(|(_, log)| log.has_gap())
+            .map(|(id, log)| {
+                format!("{id}: {} of {} told {} named", log.have(), log.told, log.named)
+            })
+            .collect();
+        let link = self.link.as_ref().map(|link| {
+            let Link { requests, is_held, is_restored, sync_again, wanted, .. } = link;
+            format!(
+                "{requests:?} held {is_held} restored {is_restored} again {sync_again} {wanted:?}"
+            )
+        });
+        f.debug_struct("ChatClient")
+            .field("user", &self.history.user)
+            .field(
+                "outbox",
+                &format_args!("{} rows, {} in flight", self.outbox.len(), self.outbox.in_flight()),
+            )
+            .field("gaps", &gaps)
+            .field("link", &link)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,114 @@
+//! Changes that touch more than one row: a crash between any two steps leaves nothing half done once
+//! the conversation is loaded again.
+
+use super::{NOW, Ticket, World, actor, log_of, user};
+use crate::chat::{Action, Owner, Request};
+use crate::model::{ClientMessageId, ConversationId, Role, Title, UserId};
+use crate::store::Log;
+use crate::store::faulty::{Fault, Plan};
+
+/// More calls than any of these changes makes of the store.
+const CALLS_MAX: u64 = 24;
+
+fn request(action: Action) -> Request<Ticket> {
+    Request { actor: actor(1), action, lane: None, ticket: 1 }
+}
+
+async fn group(world: &World) -> (ConversationId, Vec<UserId>) {
+    let client_id = ClientMessageId::new(77).expect("in range");
+    let made = world.chat.group(actor(1), &[user(2), user(3)], client_id, NOW).await;
+    let (id, _, members) = made.expect("claimed");
+    (id, members)
+}
+
+fn title() -> Title {
+    Title::new("Team").expect("valid")
+}
+
+/// What the rows say: the members with their roles, and the title and count.
+async fn rows(
+    world: &World,
+    id: ConversationId,
+) -> (Vec<(UserId, Role, bool)>, Option<String>, u64) {
+    let store = world.store().inner();
+    let members = store.members(id).await.expect("works");
+    let mut members: Vec<_> =
+        members.iter().map(|row| (row.user, row.role, row.is_current())).collect();
+    members.sort_unstable();
+    let (_, settings) = store.conversation(id).await.expect("works").expect("exists");
+    let title = settings.title.map(|title| title.as_str().to_owned());
+    (members, title, settings.member_count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_whole_after_a_crash_at_any_step_of_its_beginning() {
+    for call in 1..CALLS_MAX {
+        for fault in [Fault::Refuse, Fault::LoseAnswer, Fault::LoseChange] {
+            let world = World::new().await;
+            let (id, members) = group(&world).await;
+            let begin = || request(Action::Begin { title: title(), members: members.clone() });
+            world.store().follow(Plan::at(call, fault));
+            // The crash: the owner is dropped with whatever it knew.
+            if let Ok(Some(mut owner)) = Owner::load(&world.chat, id).await {
+                owner.commit(&world.chat, NOW, vec![begin()]).await;
+            }
+            world.store().follow(Plan::healthy());
+            let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
+            owner.commit(&world.chat, NOW, vec![begin()]).await;
+            let everyone = vec![
+                (user(1), Role::Owner, true),
+                (user(2), Role::Member, true),
+                (user(3), Role::Member, true),
+            ];
+            let expected = (everyone, Some("Team".to_owned()), 3);
+            assert_eq!(rows(&world, id).await, expected, "{fault:?} at call {call}");
+            assert_eq!(log_of(world.store(), id).await.len(), 2, "{fault:?} at call {call}");
+            assert_eq!(world.store().inner().pending_of(id).await, Ok(None));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn effects_that_failed_are_written_by_the_same_owner_later() {
+    let world = World::new().await;
+    let (id, members) = group(&world).await;
+    let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
+    world.store().follow(Plan::at(1, Fault::Refuse).only(&["apply_effects"]));
+    let begin = request(Action::Begin { title: title(), members });
+    let answers = super::answers(owner.commit(&world.chat, NOW, vec![begin]).await);
+    assert!(matches!(&answers[..], [(1, Ok(_))]), "the append is the commit point");
+    assert!(owner.is_unsettled());
+    owner.commit(&world.chat, NOW, Vec::new()).await;
+    assert!(!owner.is_unsettled());
+    assert_eq!(rows(&world, id).await.2, 3);
+}
+
+#[tokio::test]
+async fn removing_the_owner_hands_the_group_on_in_the_same_append() {
+    let world = World::new().await;
+    let (id, members) = group(&world).await;
+    let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
+    let begin = request(Action::Begin { title: title(), members });
+    owner.commit(&world.chat, NOW, vec![begin]).await;
+    owner.commit(&world.chat, NOW, vec![request(Action::Remove(user(1)))]).await;
+    let (members, _, count) = rows(&world, id).await;
+    assert_eq!(members[0], (user(1), Role::Member, false));
+    assert_eq!((members[1], count), ((user(2), Role::Owner, true), 2));
+}
+
+#[tokio::test]
+async fn whoever_joins_has_nothing_unread() {
+    let world = World::new().await;
+    let (id, members) = group(&world).await;
+    let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
+    let begin = request(Action::Begin { title: title(), members });
+    owner.commit(&world.chat, NOW, vec![begin]).await;
+    for message in 100..110 {
+        owner.commit(&world.chat, NOW, vec![super::send(1, message, 1, "hi")]).await;
+    }
+    owner.commit(&world.chat, NOW, vec![request(Action::Add(vec![user(4)]))]).await;
+    let chat = world.chat.chat(&owner.view(), actor(4)).await.expect("theirs");
+    assert_eq!((chat.unread(), chat.first_visible.get()), (0, 13));
+    let early = world.chat.chat(&owner.view(), actor(2)).await.expect("theirs");
+    assert_eq!((early.unread(), early.first_visible.get()), (10, 1));
+}
