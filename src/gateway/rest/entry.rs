@@ -36,8 +36,8 @@ names! {
     /// What a member may do.
     RoleName of Role { Member, Admin, Owner, }
 }
-/// What a change entry did: to members (`added`, `left`, `removed`, `role`) or to a device
-/// (`added`, `revoked`).
+/// What happened to the members named (`added`, `left`, `removed`, `role`) or to the device (`added`,
+/// `revoked`).
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum ChangeName {
