@@ -1,7 +1,7 @@
 //! One shard at work: its messages, and what its connections ask for.
 
 use super::ConnectionKey;
-use super::connections::{Connections, Event, Settings};
+use super::connections::{Connections, Event};
 use super::core::Core;
 use super::fanout::Fanout;
 use super::handle::{Census, LocalShard, ShardHandle};
@@ -11,6 +11,7 @@ use super::owners::Owners;
 use super::perform::perform;
 use super::reactor::Reactor;
 use super::registry::Registry;
+use super::settings::Settings;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
