@@ -198,10 +198,11 @@ impl<S: Store> Mail<S> {
 
     fn grant(&self, key: ConnectionKey, result: Result<Granted, GrantError>) {
         let greeted = self.core.greeting.borrow_mut().remove(&key);
-        if let (Some(actor), Err(_)) = (greeted, &result) {
+        let granted = result.is_ok();
+        let lives = self.enter(|connections| connections.grant(key, result));
+        if let Some(actor) = greeted.filter(|_| !(granted && lives)) {
             self.core.registry.detach(actor.user, self.core.place(key));
         }
-        self.enter(|connections| connections.grant(key, result));
     }
 }
 
