@@ -179,9 +179,11 @@ fn direct(address: SocketAddr, one: &Account, other: &Account) -> Result<Convers
 
 /// Entries and syncs, as the store counts them in the server's last words.
 fn logged_syncs(log: &str) -> Option<(f64, f64)> {
-    let line = log.lines().rev().find(|line| line.contains("\"syncs\""))?;
-    let event: serde_json::Value = serde_json::from_str(line).ok()?;
-    let fields = event.get("fields").unwrap_or(&event);
-    let number = |name: &str| fields.get(name).and_then(serde_json::Value::as_f64);
+    let line = log.lines().rev().find(|line| line.contains("syncs"))?;
+    let number = |name: &str| {
+        let after = line.split_once(name)?.1.trim_start_matches(['"', ':', ' ', '=']);
+        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        after.get(..end)?.parse::<f64>().ok()
+    };
     Some((number("entries")?, number("syncs")?))
 }
