@@ -53,7 +53,7 @@ conformance: $(VENV)/.installed ## RFC 6455 conformance of the WebSocket door
 	scripts/conformance.sh $(VENV)/bin/kosoku
 
 fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
-	scripts/fuzz.sh $(CARGO_FUZZ) $(FUZZ_SECONDS)
+	PATH="$(abspath $(TOOLS)/bin):$$PATH" scripts/fuzz.sh $(FUZZ_SECONDS)
 
 manifests: $(VENV)/.installed ## The compose file parses
 	$(VENV)/bin/python scripts/manifests.py docker-compose.yml

@@ -75,14 +75,14 @@ impl<T> Owner<T> {
             }
             Action::Begin { title, members } => begin(draft, title, members),
             Action::Add(users) => {
-                self.check_group()?;
                 let actor = draft.members.get(user).ok_or_else(unknown_chat)?;
+                self.check_group()?;
                 check_manages(actor)?;
                 add(draft, users, settings)
             }
             Action::Remove(target) => {
-                self.check_group()?;
                 let actor = draft.members.get(user).ok_or_else(unknown_chat)?;
+                self.check_group()?;
                 remove(draft, actor, *target)
             }
             Action::Note(content) => {
@@ -136,7 +136,7 @@ impl<T> Owner<T> {
         match self.conversation.kind() {
             ConversationKind::Group => Ok(()),
             ConversationKind::Journal | ConversationKind::Direct => {
-                Err(CommandError::new(ErrorCode::Invalid, "chat: only a group's members change"))
+                Err(CommandError::new(ErrorCode::Forbidden, "only a group's members change"))
             }
         }
     }
@@ -167,7 +167,7 @@ fn check_content(
     let body_bytes = match content {
         Content::Message(message) => {
             if !message.attachments.is_empty() {
-                return invalid("attachments: no such media");
+                return Err(CommandError::not_found("attachments: no such media"));
             }
             if message.text.is_empty() {
                 return invalid("text: empty, and nothing is attached");

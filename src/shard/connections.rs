@@ -11,13 +11,13 @@
 
 use super::connection::{Connection, Flags, Phase, Role};
 use super::epoll::{Batch, Epoll, Readiness};
-use super::inbound::{Partial, Rules, Unread};
+use super::inbound::{Partial, Unread};
 use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
+use super::settings::{Mode, Settings};
 use super::slab::Slab;
 use super::turn::{EVENTS_PER_TURN, READ_BYTES};
 use super::{ConnectionKey, turn::Budget};
 use crate::model::{Actor, Command, CommandError, Outcome, Secret, Timestamp};
-use crate::protocol::constants::limit;
 use crate::protocol::{CloseCode, Goaway};
 use crate::session::{Effect, GrantError, Granted, Limits, Session};
 use bytes::Bytes;
@@ -26,36 +26,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
 
-/// The most that an echoed message may be: what a conformance suite asks for.
-const ECHO_BYTES_MAX: usize = 16 << 20;
-
-/// The least bound of an outbox. Replies up to half of it stop the reading, and what may have been
-/// asked for by then must fit below twice the bound: pages, and as much again as one message may
-/// cause.
-pub(crate) const OUTBOX_BYTES_MIN: usize =
-    (limit::READS_MAX * limit::PAGE_BYTES_MAX + limit::MESSAGE_BYTES_MAX) * 2 / 3;
-const _: () = assert!(OUTBOX_BYTES_MIN <= limit::OUTBOX_BYTES_MAX);
-
 /// How many effects of one step the shard keeps room for.
 const EFFECTS_KEPT: usize = 1_024;
-
-/// What connections are held to.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// The limits of the protocol.
-    pub(crate) limits: Limits,
-    /// The most bytes queued for one client; at least [`OUTBOX_BYTES_MIN`].
-    pub(crate) outbox_bytes_max: usize,
-}
-
-/// What is spoken on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The protocol of the messenger.
-    Client,
-    /// Every message is sent back: for conformance suites.
-    Echo,
-}
 
 /// What connections ask of the rest of the shard.
 #[derive(Debug)]
@@ -103,7 +75,8 @@ pub(crate) struct Connections {
     /// Connections with something to write and a socket that may take it.
     pub(super) dirty: VecDeque<ConnectionKey>,
     pub(super) budget: Budget,
-    events: VecDeque<Event>,
+    /// What the rest of the shard has not taken yet.
+    pub(super) events: VecDeque<Event>,
     effects: Vec<Effect>,
     pub(super) spares: Spares,
     /// The next slot that the sweep visits.
@@ -386,26 +359,6 @@ impl PushClass {
             Self::Entry => session.is_active(),
             Self::Cursor => session.wants_cursor(),
             Self::Ephemeral => session.wants_ephemeral(),
-        }
-    }
-}
-
-impl Settings {
-    /// What a peer may send, and how much.
-    pub(super) fn rules(&self, role: &Role) -> Rules {
-        match role {
-            Role::Client(_) => {
-                Rules { message_bytes_max: self.limits.message_bytes_max, text: false }
-            }
-            Role::Echo => Rules { message_bytes_max: ECHO_BYTES_MAX, text: true },
-        }
-    }
-
-    /// The most bytes queued for a peer. A suite that wants its messages back sends large ones.
-    pub(super) fn outbox_bound(&self, role: &Role) -> usize {
-        match role {
-            Role::Client(_) => self.outbox_bytes_max,
-            Role::Echo => 2 * ECHO_BYTES_MAX,
         }
     }
 }

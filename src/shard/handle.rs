@@ -1,10 +1,10 @@
 //! The shards as the doors see them: somewhere to send commands, and somewhere to leave a socket.
 
-use super::connections::Mode;
 use super::core::{overloaded, owner_of};
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::perform::conversation_of;
 use super::reactor::Reactor;
+use super::settings::Mode;
 use crate::clock::Clock;
 use crate::model::{Actor, Command, CommandError, ErrorCode, Outcome};
 use crate::protocol::{CloseCode, Goaway};

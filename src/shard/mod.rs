@@ -26,6 +26,7 @@ mod inbound;
 mod key;
 mod outbox;
 mod reactor;
+mod settings;
 mod slab;
 mod turn;
 mod websocket;

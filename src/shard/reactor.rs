@@ -14,8 +14,9 @@
 //! only after an answer, asked for under the same guard, that left nothing in it.
 
 use super::closing::SWEEP_PERIOD;
-use super::connections::{Connections, Event, Settings};
+use super::connections::{Connections, Event};
 use super::epoll::Readiness;
+use super::settings::Settings;
 use crate::model::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;

@@ -1,7 +1,7 @@
 //! One shard at work: its messages, and what its connections ask for.
 
 use super::ConnectionKey;
-use super::connections::{Connections, Event, Settings};
+use super::connections::{Connections, Event};
 use super::core::Core;
 use super::fanout::Fanout;
 use super::handle::{Census, LocalShard, ShardHandle};
@@ -11,6 +11,7 @@ use super::owners::Owners;
 use super::perform::perform;
 use super::reactor::Reactor;
 use super::registry::Registry;
+use super::settings::Settings;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
@@ -197,10 +198,11 @@ impl<S: Store> Mail<S> {
 
     fn grant(&self, key: ConnectionKey, result: Result<Granted, GrantError>) {
         let greeted = self.core.greeting.borrow_mut().remove(&key);
-        if let (Some(actor), Err(_)) = (greeted, &result) {
+        let granted = result.is_ok();
+        let lives = self.enter(|connections| connections.grant(key, result));
+        if let Some(actor) = greeted.filter(|_| !(granted && lives)) {
             self.core.registry.detach(actor.user, self.core.place(key));
         }
-        self.enter(|connections| connections.grant(key, result));
     }
 }
 

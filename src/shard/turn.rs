@@ -115,6 +115,7 @@ impl Connections {
         !self.batch.is_empty()
             || !self.queued.is_empty()
             || !self.dirty.is_empty()
+            || !self.events.is_empty()
             || self.is_telling_drain()
     }
 

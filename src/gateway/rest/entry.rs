@@ -36,22 +36,36 @@ names! {
     /// What a member may do.
     RoleName of Role { Member, Admin, Owner, }
 }
-names! {
-    /// What happened to the members named, or to the device.
-    MemberChangeName of MemberChange { Added, Left, Removed, Role, }
-}
-names! {
-    /// What happened to a device.
-    DeviceChangeName of DeviceChange { Added, Revoked, }
+/// What happened to the members named (`added`, `left`, `removed`, `role`) or to the device (`added`,
+/// `revoked`).
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ChangeName {
+    Added,
+    Left,
+    Removed,
+    Role,
+    Revoked,
 }
 
-/// What a change entry did: to members (`added`, `left`, `removed`, `role`) or to a device
-/// (`added`, `revoked`).
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-enum ChangeName {
-    Member(MemberChangeName),
-    Device(DeviceChangeName),
+impl From<MemberChange> for ChangeName {
+    fn from(change: MemberChange) -> Self {
+        match change {
+            MemberChange::Added => Self::Added,
+            MemberChange::Left => Self::Left,
+            MemberChange::Removed => Self::Removed,
+            MemberChange::Role => Self::Role,
+        }
+    }
+}
+
+impl From<DeviceChange> for ChangeName {
+    fn from(change: DeviceChange) -> Self {
+        match change {
+            DeviceChange::Added => Self::Added,
+            DeviceChange::Revoked => Self::Revoked,
+        }
+    }
 }
 
 /// The kinds that the server understands.
@@ -248,7 +262,7 @@ impl EntryView {
             }
             Content::Member { users, change, role } => {
                 self.users = Some(users.into_iter().map(UserId::get).collect());
-                self.change = Some(ChangeName::Member(change.into()));
+                self.change = Some(change.into());
                 self.role = role.map(RoleName::from);
             }
             Content::Settings { title, picture } => {
@@ -261,7 +275,7 @@ impl EntryView {
             }
             Content::Device { device, change, name } => {
                 self.device = Some(device.get());
-                self.change = Some(ChangeName::Device(change.into()));
+                self.change = Some(change.into());
                 self.name = Some(name.as_str().to_owned());
             }
             Content::Opaque { kind: _, body, attributes } => {

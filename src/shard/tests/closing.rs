@@ -113,6 +113,7 @@ fn an_answer_that_never_comes_does_not_keep_a_finished_peer() {
     rig.pass(Duration::from_secs(6));
     rig.sweep();
     assert!(is_gone(&rig, key));
+    assert!(rig.connections.has_backlog(), "its end is still to be told");
     rig.connections.reply(key, 1, &refusal());
     assert_eq!(rig.connections.len(), 0);
 }

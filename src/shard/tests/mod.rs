@@ -11,7 +11,8 @@ mod requests;
 mod served;
 
 use super::ConnectionKey;
-use super::connections::{Connections, Event, Mode, Settings};
+use super::connections::{Connections, Event};
+use super::settings::{Mode, Settings};
 use crate::model::{Actor, DeviceId, Epoch, Timestamp, UserId};
 use crate::protocol::constants::{capability, limit};
 use crate::protocol::{ClientFrame, Hello, ServerFrame, frames};
