@@ -1,7 +1,7 @@
 //! The command line: what can be asked for, and how it ends.
 //!
 //! Owns arguments, output and exit statuses. What a command does is elsewhere: `config` for
-//! settings, [`user`] for accounts, and serving is handed to [`serve`].
+//! settings, [`mod@user`] for accounts, and serving is handed to [`serve`].
 
 pub mod output;
 pub mod user;

@@ -11,7 +11,7 @@
 //!    +---- outbox <- connections <- mailbox <- fan-out <- what is to be told
 //! ```
 //!
-//! The connection side, from the socket up: [`epoll`], `websocket`, `inbound`, `slab`,
+//! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
 //! `connection`, `outbox`, `connections`, `turn`, `flush`, `closing`, `reactor`. The command side,
 //! from the door down: `handle`, `mailbox`, `seat`, `perform`, `accounts`, `chats`, `receive`,
 //! `owners`, `fanout`, `registry`, `core`.
