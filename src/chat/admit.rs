@@ -1,4 +1,4 @@
-//! What may be appended: the rules of sending and of membership.
+//! What may be appended: the rules of sending. What may become of a group is in `groups`.
 //!
 //! Each request is judged with what is committed and with what stands before it in the same draft.
 
@@ -8,8 +8,7 @@ use super::recent::{Copy, FLOOR_SPAN_MAX};
 use super::view::unknown_chat;
 use super::{Settings, draw_client_message};
 use crate::model::{
-    CommandError, Content, ConversationKind, ErrorCode, MemberChange, Membership, Outcome, Role,
-    Sent, Sequence, Timestamp, Title, UserId,
+    CommandError, Content, ErrorCode, Membership, Outcome, Sent, Sequence, Timestamp,
 };
 use smallvec::smallvec;
 use std::rc::Rc;
@@ -20,7 +19,9 @@ pub(super) fn effective_floor(floor: Option<Sequence>, head: Sequence) -> Sequen
     floor.unwrap_or_else(|| head.next().minus(FLOOR_SPAN_MAX).max(Sequence::FIRST))
 }
 
-enum Verdict {
+/// What a request leads to.
+pub(super) enum Verdict {
+    /// These are to be appended.
     Append(Contents),
     /// Nothing is to be appended; this is the answer.
     Answer(Outcome),
@@ -73,18 +74,7 @@ impl<T> Owner<T> {
                 check_content(content, settings, membership, draft.head.sequence)?;
                 Ok(Verdict::Append(smallvec![(*client_message, content.clone())]))
             }
-            Action::Begin { title, members } => begin(draft, title, members),
-            Action::Add(users) => {
-                let actor = draft.members.get(user).ok_or_else(unknown_chat)?;
-                self.check_group()?;
-                check_manages(actor)?;
-                add(draft, users, settings)
-            }
-            Action::Remove(target) => {
-                let actor = draft.members.get(user).ok_or_else(unknown_chat)?;
-                self.check_group()?;
-                remove(draft, actor, *target)
-            }
+            Action::Group(change) => self.change_group(settings, draft, user, change),
             Action::Note(content) => {
                 Ok(Verdict::Append(smallvec![(draw_client_message()?, content.clone())]))
             }
@@ -131,30 +121,14 @@ impl<T> Owner<T> {
             duplicate: true,
         }))
     }
-
-    fn check_group(&self) -> Result<(), CommandError> {
-        match self.conversation.kind() {
-            ConversationKind::Group => Ok(()),
-            ConversationKind::Journal | ConversationKind::Direct => {
-                Err(CommandError::new(ErrorCode::Forbidden, "only a group's members change"))
-            }
-        }
-    }
 }
 
-fn check_writes(membership: &Membership) -> Result<(), CommandError> {
+/// Refuses whoever no longer belongs to the conversation.
+pub(super) fn check_writes(membership: &Membership) -> Result<(), CommandError> {
     if membership.is_current() {
         return Ok(());
     }
     Err(CommandError::new(ErrorCode::Forbidden, "you no longer belong to this chat"))
-}
-
-fn check_manages(membership: &Membership) -> Result<(), CommandError> {
-    check_writes(membership)?;
-    if membership.role >= Role::Admin {
-        return Ok(());
-    }
-    Err(CommandError::new(ErrorCode::Forbidden, "only the owner and admins of a group do this"))
 }
 
 fn check_content(
@@ -202,65 +176,4 @@ fn check_content(
         return Err(CommandError::new(ErrorCode::TooLarge, "the body is too large"));
     }
     Ok(())
-}
-
-fn begin<T>(draft: &Draft<T>, title: &Title, members: &[UserId]) -> Result<Verdict, CommandError> {
-    if draft.head.sequence > Sequence::ZERO {
-        return Ok(Verdict::Answer(Outcome::Done));
-    }
-    let settings = Content::Settings { title: Some(title.clone()), picture: None };
-    let everyone =
-        Content::Member { users: members.to_vec(), change: MemberChange::Added, role: None };
-    Ok(Verdict::Append(smallvec![
-        (draw_client_message()?, settings),
-        (draw_client_message()?, everyone)
-    ]))
-}
-
-fn add<T>(
-    draft: &Draft<T>,
-    users: &[UserId],
-    settings: &Settings,
-) -> Result<Verdict, CommandError> {
-    let mut users: Vec<_> =
-        users.iter().copied().filter(|user| !draft.members.is_current(*user)).collect();
-    users.sort_unstable();
-    users.dedup();
-    if users.is_empty() {
-        return Ok(Verdict::Answer(Outcome::Done));
-    }
-    if draft.members.current().len() + users.len() > settings.members_max {
-        return Err(CommandError::new(ErrorCode::TooLarge, "the group has too many members"));
-    }
-    let added = Content::Member { users, change: MemberChange::Added, role: None };
-    Ok(Verdict::Append(smallvec![(draw_client_message()?, added)]))
-}
-
-fn remove<T>(
-    draft: &Draft<T>,
-    actor: &Membership,
-    target: UserId,
-) -> Result<Verdict, CommandError> {
-    let leaves = actor.user == target;
-    if leaves && !actor.is_current() {
-        return Ok(Verdict::Answer(Outcome::Done));
-    }
-    if !leaves {
-        check_manages(actor)?;
-    }
-    let Some(row) = draft.members.get(target).filter(|row| row.is_current()) else {
-        return Ok(Verdict::Answer(Outcome::Done));
-    };
-    if !leaves && row.role >= actor.role {
-        return Err(CommandError::new(ErrorCode::Forbidden, "their role is not below yours"));
-    }
-    let change = if leaves { MemberChange::Left } else { MemberChange::Removed };
-    let gone = Content::Member { users: vec![target], change, role: None };
-    let mut contents: Contents = smallvec![(draw_client_message()?, gone)];
-    if let Some(heir) = draft.members.successor(target) {
-        let role = Some(Role::Owner);
-        let heir = Content::Member { users: vec![heir], change: MemberChange::Role, role };
-        contents.push((draw_client_message()?, heir));
-    }
-    Ok(Verdict::Append(contents))
 }

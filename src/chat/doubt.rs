@@ -109,7 +109,7 @@ impl<T> Owner<T> {
     ) -> impl Iterator<Item = Option<Sequence>> + 'a {
         requests.iter().filter_map(|request| match request.action {
             Action::Send { floor, .. } => self.members.get(request.actor.user).map(|_| floor),
-            Action::Begin { .. } | Action::Add(_) | Action::Remove(_) | Action::Note(_) => None,
+            Action::Group(_) | Action::Note(_) => None,
         })
     }
 

@@ -62,7 +62,7 @@ impl<T> Draft<T> {
                 (accepted.request.actor.user == user && *id == client_message)
                     .then(|| content.fingerprint())
             }
-            Action::Begin { .. } | Action::Add(_) | Action::Remove(_) | Action::Note(_) => None,
+            Action::Group(_) | Action::Note(_) => None,
         };
         let found = self.accepted.iter().enumerate().find_map(|(i, a)| Some((i, same(a)?)));
         match found {
@@ -187,8 +187,6 @@ fn outcome(
             sent_at: entry.sent_at,
             duplicate,
         }),
-        Action::Begin { .. } | Action::Add(_) | Action::Remove(_) | Action::Note(_) => {
-            Outcome::Done
-        }
+        Action::Group(_) | Action::Note(_) => Outcome::Done,
     }
 }

@@ -64,15 +64,20 @@ impl Members {
         self.current.iter().chain(gone).copied().collect()
     }
 
+    /// Whether a user is the only owner.
+    pub(super) fn is_last_owner(&self, user: UserId) -> bool {
+        let mut owners =
+            self.rows.values().filter(|row| row.is_current() && row.role == Role::Owner);
+        owners.next().is_some_and(|row| row.user == user) && owners.next().is_none()
+    }
+
     /// Who becomes owner when `leaving` goes: nobody while another owner stays, else the member of
     /// longest standing.
     pub(super) fn successor(&self, leaving: UserId) -> Option<UserId> {
-        let staying = || self.rows.values().filter(|row| row.user != leaving && row.is_current());
-        let owned = staying().any(|row| row.role == Role::Owner);
-        let leads = self.get(leaving).is_some_and(|row| row.role == Role::Owner);
-        if owned || !leads {
+        if !self.is_last_owner(leaving) {
             return None;
         }
+        let staying = || self.rows.values().filter(|row| row.user != leaving && row.is_current());
         let joined = |row: &&Membership| (row.intervals.last().map(|i| i.from), row.user);
         staying().min_by_key(|row| (joined(row).0, joined(row).1)).map(|row| row.user)
     }

@@ -14,6 +14,7 @@ mod doubt;
 mod draft;
 mod effects;
 mod fetch;
+mod groups;
 mod in_flight;
 mod list;
 mod members;
@@ -29,7 +30,7 @@ mod tests;
 
 pub use cursors::CursorMoved;
 pub use fetch::Bounds;
-pub use owner::{Action, BATCH_REQUESTS_MAX, Emit, Lane, Owner, Request};
+pub use owner::{Action, BATCH_REQUESTS_MAX, Emit, GroupChange, Lane, Owner, Request};
 pub use recent::FLOOR_SPAN_MAX;
 pub use view::View;
 

@@ -14,7 +14,8 @@ use super::recent::Recent;
 use super::view::View;
 use crate::model::{
     Actor, ClientMessageId, CommandError, Content, Conversation, ConversationId, ConversationKind,
-    Cursor, CursorAdvance, Entry, Head, Outcome, Sequence, Settings, Timestamp, Title, UserId,
+    Cursor, CursorAdvance, Entry, Head, Outcome, Role, Sequence, Settings, Timestamp, Title,
+    UserId,
 };
 use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
 use std::rc::Rc;
@@ -34,6 +35,26 @@ pub struct Lane {
     pub resumes: u32,
 }
 
+/// What a group can become.
+#[derive(Clone, Debug)]
+pub enum GroupChange {
+    /// It begins; nothing if it has begun.
+    Begin {
+        /// Its title.
+        title: Title,
+        /// Everyone, its creator included.
+        members: Vec<UserId>,
+    },
+    /// Users are added; those present are left as they are.
+    Add(Vec<UserId>),
+    /// A user is taken out, or the actor leaves.
+    Remove(UserId),
+    /// It gets another title.
+    Rename(Title),
+    /// A member gets another role.
+    SetRole(UserId, Role),
+}
+
 /// What is to be appended.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -46,17 +67,8 @@ pub enum Action {
         /// What it says.
         content: Content,
     },
-    /// The beginning of a group; nothing if it has begun.
-    Begin {
-        /// Its title.
-        title: Title,
-        /// Everyone, its creator included.
-        members: Vec<UserId>,
-    },
-    /// Adds users to a group; those present are left as they are.
-    Add(Vec<UserId>),
-    /// Takes a user out of a group, or lets the actor leave.
-    Remove(UserId),
+    /// A change of a group.
+    Group(GroupChange),
     /// An account event in the actor's journal.
     Note(Content),
 }

@@ -2,7 +2,7 @@
 
 use super::{
     ClientMessageId, Content, ConversationId, DeviceId, DeviceName, DisplayName, ProfileChange,
-    Sequence, Timestamp, Title, UserId, Username,
+    Role, Sequence, Timestamp, Title, UserId, Username,
 };
 use bytes::Bytes;
 
@@ -192,6 +192,22 @@ pub enum Command {
     Members {
         /// Which.
         chat: ConversationId,
+    },
+    /// Gives a group another title. Answer: `Done`.
+    RenameGroup {
+        /// Which.
+        chat: ConversationId,
+        /// Its new title.
+        title: Title,
+    },
+    /// Gives a member of a group another role. Answer: `Done`.
+    SetRole {
+        /// Which.
+        chat: ConversationId,
+        /// Who.
+        user: UserId,
+        /// What they may do from now on.
+        role: Role,
     },
     /// Adds users to a group; those present are left as they are. Answer: `Done`.
     AddMembers {

@@ -4,7 +4,7 @@ use super::accounts::{append_to_journal, revoke, users_by_id};
 use super::core::{Core, unauthenticated};
 use super::receive;
 use super::registry::Place;
-use crate::chat::{Action, Bounds, CursorMoved, Request};
+use crate::chat::{Action, Bounds, CursorMoved, GroupChange, Request};
 use crate::model::{
     Actor, ClientMessageId, Command, CommandError, ContactState, ConversationId, Outcome, Title,
     UserId,
@@ -52,10 +52,16 @@ pub(super) async fn perform<S: Store>(
         }
         Command::AddMembers { chat, users } => {
             core.chat.check_users(&users).await?;
-            append(&core, chat, actor, Action::Add(users)).await
+            change_group(&core, chat, actor, GroupChange::Add(users)).await
         }
         Command::RemoveMember { chat, user } => {
-            append(&core, chat, actor, Action::Remove(user)).await
+            change_group(&core, chat, actor, GroupChange::Remove(user)).await
+        }
+        Command::RenameGroup { chat, title } => {
+            change_group(&core, chat, actor, GroupChange::Rename(title)).await
+        }
+        Command::SetRole { chat, user, role } => {
+            change_group(&core, chat, actor, GroupChange::SetRole(user, role)).await
         }
         Command::Chat { .. }
         | Command::Members { .. }
@@ -126,12 +132,13 @@ fn tell_cursor<S: Store>(
     Outcome::Done
 }
 
-async fn append<S: Store>(
+async fn change_group<S: Store>(
     core: &Core<S>,
     conversation: ConversationId,
     actor: Actor,
-    action: Action,
+    change: GroupChange,
 ) -> Result<Outcome, CommandError> {
+    let action = Action::Group(change);
     core.append(conversation, Request { actor, action, lane: None, ticket: () }).await
 }
 
@@ -174,7 +181,7 @@ async fn create_group<S: Store>(
 ) -> Result<Outcome, CommandError> {
     let now = core.clock.now();
     let (chat, created, members) = core.chat.group(actor, members, client_id, now).await?;
-    append(core, chat, actor, Action::Begin { title, members }).await?;
+    change_group(core, chat, actor, GroupChange::Begin { title, members }).await?;
     show(core, actor, chat, created).await
 }
 

@@ -84,6 +84,8 @@ pub(super) fn conversation_of(command: &Command) -> Option<ConversationId> {
         Command::Chat { chat }
         | Command::Members { chat }
         | Command::AddMembers { chat, .. }
+        | Command::RenameGroup { chat, .. }
+        | Command::SetRole { chat, .. }
         | Command::RemoveMember { chat, .. }
         | Command::History { chat, .. } => Some(*chat),
         Command::Ack(acks) => match acks.as_slice() {

@@ -2,7 +2,7 @@
 //! the conversation is loaded again.
 
 use super::{NOW, Ticket, World, actor, log_of, user};
-use crate::chat::{Action, Owner, Request};
+use crate::chat::{Action, GroupChange, Owner, Request};
 use crate::model::{ClientMessageId, ConversationId, Role, Title, UserId};
 use crate::store::Log;
 use crate::store::faulty::{Fault, Plan};
@@ -10,8 +10,8 @@ use crate::store::faulty::{Fault, Plan};
 /// More calls than any of these changes makes of the store.
 const CALLS_MAX: u64 = 24;
 
-fn request(action: Action) -> Request<Ticket> {
-    Request { actor: actor(1), action, lane: None, ticket: 1 }
+fn request(change: GroupChange) -> Request<Ticket> {
+    Request { actor: actor(1), action: Action::Group(change), lane: None, ticket: 1 }
 }
 
 async fn group(world: &World) -> (ConversationId, Vec<UserId>) {
@@ -46,7 +46,7 @@ async fn a_group_is_whole_after_a_crash_at_any_step_of_its_beginning() {
         for fault in [Fault::Refuse, Fault::LoseAnswer, Fault::LoseChange] {
             let world = World::new().await;
             let (id, members) = group(&world).await;
-            let begin = || request(Action::Begin { title: title(), members: members.clone() });
+            let begin = || request(GroupChange::Begin { title: title(), members: members.clone() });
             world.store().follow(Plan::at(call, fault));
             // The crash: the owner is dropped with whatever it knew.
             if let Ok(Some(mut owner)) = Owner::load(&world.chat, id).await {
@@ -74,7 +74,7 @@ async fn effects_that_failed_are_written_by_the_same_owner_later() {
     let (id, members) = group(&world).await;
     let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
     world.store().follow(Plan::at(1, Fault::Refuse).only(&["apply_effects"]));
-    let begin = request(Action::Begin { title: title(), members });
+    let begin = request(GroupChange::Begin { title: title(), members });
     let answers = super::answers(owner.commit(&world.chat, NOW, vec![begin]).await);
     assert!(matches!(&answers[..], [(1, Ok(_))]), "the append is the commit point");
     assert!(owner.is_unsettled());
@@ -88,9 +88,9 @@ async fn removing_the_owner_hands_the_group_on_in_the_same_append() {
     let world = World::new().await;
     let (id, members) = group(&world).await;
     let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
-    let begin = request(Action::Begin { title: title(), members });
+    let begin = request(GroupChange::Begin { title: title(), members });
     owner.commit(&world.chat, NOW, vec![begin]).await;
-    owner.commit(&world.chat, NOW, vec![request(Action::Remove(user(1)))]).await;
+    owner.commit(&world.chat, NOW, vec![request(GroupChange::Remove(user(1)))]).await;
     let (members, _, count) = rows(&world, id).await;
     assert_eq!(members[0], (user(1), Role::Member, false));
     assert_eq!((members[1], count), ((user(2), Role::Owner, true), 2));
@@ -101,12 +101,12 @@ async fn whoever_joins_has_nothing_unread() {
     let world = World::new().await;
     let (id, members) = group(&world).await;
     let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
-    let begin = request(Action::Begin { title: title(), members });
+    let begin = request(GroupChange::Begin { title: title(), members });
     owner.commit(&world.chat, NOW, vec![begin]).await;
     for message in 100..110 {
         owner.commit(&world.chat, NOW, vec![super::send(1, message, 1, "hi")]).await;
     }
-    owner.commit(&world.chat, NOW, vec![request(Action::Add(vec![user(4)]))]).await;
+    owner.commit(&world.chat, NOW, vec![request(GroupChange::Add(vec![user(4)]))]).await;
     let chat = world.chat.chat(&owner.view(), actor(4)).await.expect("theirs");
     assert_eq!((chat.unread(), chat.first_visible.get()), (0, 13));
     let early = world.chat.chat(&owner.view(), actor(2)).await.expect("theirs");

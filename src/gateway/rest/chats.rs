@@ -3,7 +3,7 @@
 use super::Gate;
 use super::cursor::{ChatCursor, ChatCursorField};
 use super::entry::EntryView;
-use super::extract::{Caller, Id, JsonBytes, Params, inner, parse};
+use super::extract::{Caller, Id, JsonBytes, Params, Valid, inner, parse};
 use super::field::{
     ChatField, ClientMessageField, LimitField, MembersField, TitleField, UserField,
 };
@@ -249,4 +249,28 @@ pub(super) async fn get(
         return Err(Problem::wrong_outcome());
     };
     Ok(Json(ChatView::new(actor, *chat)))
+}
+
+/// What is to change.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"title": "Garden and kitchen"}))]
+pub(super) struct ChangeChatRequest {
+    title: TitleField,
+}
+
+/// Rename a group
+///
+/// For its owner and admins.
+#[utoipa::path(patch, path = "/chats/{chat}", tag = "chats", operation_id = "change_chat",
+    security(("bearer" = [])), request_body = ChangeChatRequest,
+    params(("chat" = inline(ChatField), Path, description = "Which group.")),
+    responses((status = 204, description = "It has this title."),
+        Refusals, BodyRefusals, Unauthenticated, Missing, Barred))]
+pub(super) async fn change(
+    State(gate): State<Gate>,
+    Caller(actor): Caller,
+    Id(chat): Id<ConversationId>,
+    Valid(request): Valid<ChangeChatRequest>,
+) -> Result<StatusCode, Problem> {
+    gate.perform(actor, Command::RenameGroup { chat, title: request.title.0 }).await
 }

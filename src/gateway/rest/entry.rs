@@ -25,6 +25,14 @@ macro_rules! names {
                 }
             }
         }
+
+        impl From<$name> for $model {
+            fn from(name: $name) -> Self {
+                match name {
+                    $($name::$variant => Self::$variant,)*
+                }
+            }
+        }
     };
 }
 

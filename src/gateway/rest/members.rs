@@ -107,3 +107,28 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Problem> {
     gate.perform(actor, Command::RemoveMember { chat, user }).await
 }
+
+/// What a member is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"role": "admin"}))]
+pub(super) struct ChangeMemberRequest {
+    role: RoleName,
+}
+
+/// Give a member another role
+///
+/// For an owner of the group. Nobody but themselves takes an owner's role away, and not the last one's.
+#[utoipa::path(patch, path = "/chats/{chat}/members/{user}", tag = "chats",
+    operation_id = "change_member", security(("bearer" = [])), request_body = ChangeMemberRequest,
+    params(("chat" = inline(ChatField), Path, description = "Which group."),
+        ("user" = inline(UserField), Path, description = "Whose role.")),
+    responses((status = 204, description = "They have this role."),
+        Refusals, BodyRefusals, Unauthenticated, Missing, Barred))]
+pub(super) async fn change(
+    State(gate): State<Gate>,
+    Caller(actor): Caller,
+    Ids(chat, user): Ids<ConversationId, UserId>,
+    Valid(request): Valid<ChangeMemberRequest>,
+) -> Result<StatusCode, Problem> {
+    gate.perform(actor, Command::SetRole { chat, user, role: request.role.into() }).await
+}

@@ -170,3 +170,20 @@ async fn a_stranger_sees_nothing_of_a_chat() {
         rest.delete(&path).await.assert_refused(404, "not-found");
     }
 }
+
+#[tokio::test]
+async fn roles_and_titles_change_at_the_door_and_reach_everybody() {
+    let server = TestServer::start().await;
+    let [ana, ben, cleo] = crowd(&server).await;
+    let chat = group(&ana.rest(&server), "before", &[&ben, &cleo]).await;
+    let mut listening = Peer::connect(server.address(), &cleo.token).await;
+    let title = json!({"title": "after"});
+    let path = format!("/chats/{chat}");
+    ben.rest(&server).patch(&path, title.clone()).await.assert_refused(403, "forbidden");
+    let member = format!("{path}/members/{}", ben.user);
+    assert_eq!(ana.rest(&server).patch(&member, json!({"role": "admin"})).await.status, 204);
+    assert_eq!(ben.rest(&server).patch(&path, title).await.status, 204);
+    let kinds = [listening.entry(chat).await.kind, listening.entry(chat).await.kind];
+    assert_eq!(kinds, [entry_kind::MEMBER, entry_kind::SETTINGS]);
+    assert_eq!(cleo.rest(&server).get(&path).await.ok()["title"], "after");
+}

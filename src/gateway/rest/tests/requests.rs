@@ -239,6 +239,12 @@ async fn members() {
     let command = "RemoveMember { chat: ConversationId(7), user: UserId(3) }";
     let line = "DELETE /chats/7/members/3";
     check(line, "", Outcome::Done, (command, DONE, nothing())).await;
+    let command = "SetRole { chat: ConversationId(7), user: UserId(3), role: Admin }";
+    let line = "PATCH /chats/7/members/3";
+    check(line, r#"{"role": "admin"}"#, Outcome::Done, (command, DONE, nothing())).await;
+    let command = "RenameGroup { chat: ConversationId(7), title: Title(\"Garden\") }";
+    let line = "PATCH /chats/7";
+    check(line, r#"{"title": "Garden"}"#, Outcome::Done, (command, DONE, nothing())).await;
 }
 
 #[tokio::test]
