@@ -2,7 +2,7 @@
 
 use super::passwords::UNUSABLE;
 use super::tokens::Place;
-use super::{ATTEMPTS_MAX, Identity, contended, internal, random_id, refused, unauthenticated};
+use super::{ATTEMPTS_MAX, Identity, contended, internal, random_id, unauthenticated};
 use crate::model::{
     Account, Actor, CommandError, Device, DeviceId, DeviceName, DisplayName, ErrorCode, Grant,
     Password, PasswordHash, Profile, SignedIn, Timestamp, UserId, Username,
@@ -62,7 +62,7 @@ impl<S: Directory> Identity<S> {
         display_name: Option<DisplayName>,
     ) -> Result<UserId, CommandError> {
         // Spares the hash where the answer is plain; the insert decides.
-        if self.store.account_by_name(&username).await.map_err(refused)?.is_some() {
+        if self.store.account_by_name(&username).await?.is_some() {
             return Err(name_taken());
         }
         let password = self.shared.passwords.hash(password).await?;
@@ -79,7 +79,7 @@ impl<S: Directory> Identity<S> {
         sign_in: SignIn,
     ) -> Result<(SignedIn, Device), CommandError> {
         let SignIn { username, password, device_name, device } = sign_in;
-        let account = self.store.account_by_name(&username).await.map_err(refused)?;
+        let account = self.store.account_by_name(&username).await?;
         let (user, stored) =
             account.map_or((None, None), |account| (Some(account.user), Some(account.password)));
         let matches = self.shared.passwords.verify(password, stored).await?;
@@ -149,7 +149,7 @@ impl<S: Directory> Identity<S> {
                 created_at: now,
             };
             let user = account.user;
-            match self.store.insert_account(account).await.map_err(refused)? {
+            match self.store.insert_account(account).await? {
                 AccountInsert::Inserted => return Ok(user),
                 AccountInsert::NameTaken => return Err(name_taken()),
                 AccountInsert::IdTaken => {}
@@ -175,7 +175,7 @@ impl<S: Directory> Identity<S> {
                 revoked_at: None,
                 version: 0,
             };
-            if self.store.insert_device(device.clone()).await.map_err(refused)? {
+            if self.store.insert_device(device.clone()).await? {
                 return Ok(device);
             }
         }

@@ -1,6 +1,6 @@
 //! The devices of a user: listing, naming and revoking them, and whether one may still speak.
 
-use super::{ATTEMPTS_MAX, Identity, contended, refused, unauthenticated};
+use super::{ATTEMPTS_MAX, Identity, contended, unauthenticated};
 use crate::model::{CommandError, Device, DeviceId, DeviceName, Grant, Secret, Timestamp, UserId};
 use crate::store::Directory;
 
@@ -25,7 +25,7 @@ impl<S: Directory> Identity<S> {
 
     /// Whether the device behind a grant may still speak, as the store knows it.
     pub async fn device_status(&self, grant: &Grant) -> Result<DeviceCheck, CommandError> {
-        let record = self.store.device(grant.actor.device).await.map_err(refused)?;
+        let record = self.store.device(grant.actor.device).await?;
         let valid = record.is_some_and(|record| {
             record.user == grant.actor.user
                 && record.family == grant.family
@@ -86,7 +86,7 @@ impl<S: Directory> Identity<S> {
 
     /// The devices of a user that are not revoked, in the order of their ids.
     pub async fn devices(&self, user: UserId) -> Result<Vec<Device>, CommandError> {
-        let mut devices = self.store.devices(user).await.map_err(refused)?;
+        let mut devices = self.store.devices(user).await?;
         devices.retain(|device| device.revoked_at.is_none());
         Ok(devices)
     }
@@ -100,14 +100,14 @@ impl<S: Directory> Identity<S> {
         change: impl Fn(&mut Device) -> bool,
     ) -> Result<(Device, bool), CommandError> {
         for _ in 0..ATTEMPTS_MAX {
-            let record = self.store.device(device).await.map_err(refused)?;
+            let record = self.store.device(device).await?;
             let Some(mut record) = record.filter(|record| record.user == user) else {
                 return Err(no_such_device());
             };
             if !change(&mut record) {
                 return Ok((record, false));
             }
-            if self.store.update_device(record.clone()).await.map_err(refused)? {
+            if self.store.update_device(record.clone()).await? {
                 record.version = record.version.saturating_add(1);
                 return Ok((record, true));
             }

@@ -30,7 +30,7 @@ pub use keys::{Keys, KeysError};
 pub use refresh::RefreshError;
 
 use crate::model::{CommandError, ErrorCode};
-use crate::store::{Directory, StoreError};
+use crate::store::Directory;
 use passwords::Passwords;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,25 +108,6 @@ fn internal(detail: &'static str) -> CommandError {
 
 fn contended() -> CommandError {
     CommandError::overloaded("the record is being changed by too many at once")
-}
-
-/// What a refusal of the store means for a command.
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
-fn refused(error: StoreError) -> CommandError {
-    match error {
-        StoreError::Unavailable => CommandError::retryable(
-            ErrorCode::Unavailable,
-            "the store does not answer",
-            Duration::from_secs(1),
-        ),
-        StoreError::Full => CommandError::retryable(
-            ErrorCode::Unavailable,
-            "the store has no room for writes; reads go on",
-            Duration::from_secs(30),
-        ),
-        StoreError::Unknown => CommandError::outcome_unknown(),
-        StoreError::Corrupt { .. } => internal("a stored record did not pass its checks"),
-    }
 }
 
 /// Draws a random id with `make`, which turns down only the bits that stand for zero.

@@ -1,6 +1,6 @@
 //! What users show of themselves, and finding them.
 
-use super::{Identity, refused};
+use super::Identity;
 use crate::model::{CommandError, ErrorCode, ProfileChange, UserId, UserView, Username};
 use crate::store::Directory;
 
@@ -12,7 +12,7 @@ impl<S: Directory> Identity<S> {
     ///
     /// `not-found` if there is none.
     pub async fn profile(&self, user: UserId) -> Result<UserView, CommandError> {
-        let account = self.store.account(user).await.map_err(refused)?;
+        let account = self.store.account(user).await?;
         account.map(UserView::from).ok_or_else(no_such_user)
     }
 
@@ -36,7 +36,7 @@ impl<S: Directory> Identity<S> {
         profile.about = about.unwrap_or_else(|| before.about.clone());
         profile.avatar = avatar.unwrap_or(before.avatar);
         if *profile != before {
-            self.store.put_profile(user, profile.clone()).await.map_err(refused)?;
+            self.store.put_profile(user, profile.clone()).await?;
         }
         Ok(view)
     }
@@ -45,7 +45,7 @@ impl<S: Directory> Identity<S> {
     ///
     /// `not-found` if there is none.
     pub async fn user_by_name(&self, username: &Username) -> Result<UserView, CommandError> {
-        let account = self.store.account_by_name(username).await.map_err(refused)?;
+        let account = self.store.account_by_name(username).await?;
         account.map(UserView::from).ok_or_else(no_such_user)
     }
 
@@ -58,7 +58,7 @@ impl<S: Directory> Identity<S> {
         }
         let mut found = Vec::with_capacity(users.len());
         for user in users {
-            found.extend(self.store.account(*user).await.map_err(refused)?.map(UserView::from));
+            found.extend(self.store.account(*user).await?.map(UserView::from));
         }
         Ok(found)
     }

@@ -18,7 +18,7 @@
 //! and changes nothing.
 
 use super::tokens::Place;
-use super::{ATTEMPTS_MAX, Identity, contended, refused, unauthenticated};
+use super::{ATTEMPTS_MAX, Identity, contended, unauthenticated};
 use crate::model::{Actor, CommandError, Device, Secret, SignedIn, Timestamp};
 use crate::store::{Directory, StoreError};
 
@@ -36,6 +36,12 @@ pub struct RefreshError {
 impl From<CommandError> for RefreshError {
     fn from(refused: CommandError) -> Self {
         Self { refused, revoked: None }
+    }
+}
+
+impl From<StoreError> for RefreshError {
+    fn from(error: StoreError) -> Self {
+        CommandError::from(error).into()
     }
 }
 
@@ -78,7 +84,7 @@ impl<S: Directory> Identity<S> {
             return Err(not_valid().into());
         };
         for _ in 0..ATTEMPTS_MAX {
-            let record = self.store.device(place.actor.device).await.map_err(refused)?;
+            let record = self.store.device(place.actor.device).await?;
             let Some(mut record) = record else {
                 return Err(not_valid().into());
             };
@@ -97,7 +103,7 @@ impl<S: Directory> Identity<S> {
             };
             let stored = stored.map_err(|error| RefreshError {
                 revoked: revoked.filter(|_| error == StoreError::Unknown),
-                refused: refused(error),
+                refused: error.into(),
             })?;
             if stored && revoked.is_some() {
                 return Err(RefreshError { refused: not_valid(), revoked });
