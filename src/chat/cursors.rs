@@ -9,6 +9,8 @@ use crate::model::{
 };
 use crate::store::{Direction, Range, Store, StoreError};
 use dashmap::DashMap;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// Cursors that moved and are not written yet. All shards share it; no guard leaves this file.
 #[derive(Debug, Default)]
@@ -46,6 +48,29 @@ impl CursorTable {
     }
 }
 
+/// What a conversation's owner knows of its members' cursors, so that not every ACK reads the store.
+/// A long poll moves cursors elsewhere, so what is known may be behind; it is never ahead.
+#[derive(Debug, Default)]
+pub(super) struct Known(RefCell<HashMap<UserId, Cursor, ahash::RandomState>>);
+
+impl Known {
+    fn get(&self, user: UserId) -> Option<Cursor> {
+        self.0.borrow().get(&user).copied()
+    }
+
+    /// Takes a whole cursor.
+    fn learn(&self, user: UserId, cursor: &Cursor) {
+        self.0.borrow_mut().entry(user).or_default().merge(cursor);
+    }
+
+    /// Takes a part of a cursor, where the whole is known.
+    pub(super) fn advance(&self, user: UserId, part: &Cursor) {
+        if let Some(known) = self.0.borrow_mut().get_mut(&user) {
+            known.merge(part);
+        }
+    }
+}
+
 /// A cursor that moved, and whom it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CursorMoved {
@@ -71,6 +96,18 @@ impl<S: Store> Chat<S> {
         Ok(cursor)
     }
 
+    /// One user's cursor as the owner of the conversation knows it, read if it does not.
+    async fn known_cursor(&self, view: &View, user: UserId) -> Result<Cursor, StoreError> {
+        let id = view.conversation.id;
+        if let Some(mut cursor) = view.known.get(user) {
+            self.cursors.overlay(user, id, &mut cursor);
+            return Ok(cursor);
+        }
+        let cursor = self.cursor_of(user, id).await?;
+        view.known.learn(user, &cursor);
+        Ok(cursor)
+    }
+
     /// The user has read everything up to `read`, which implies that it was delivered. Clamped to
     /// what they may see; `None` if nothing moved.
     pub async fn read(
@@ -82,8 +119,7 @@ impl<S: Store> Chat<S> {
     ) -> Result<Option<CursorMoved>, CommandError> {
         let membership = view.membership(actor)?;
         let read = read.min(view.visible_head(membership));
-        let id = view.conversation.id;
-        let current = self.cursor_of(actor.user, id).await?;
+        let current = self.known_cursor(view, actor.user).await?;
         let mut reached = Cursor { delivered: read, changed_at: now, ..Cursor::default() };
         if read > current.read {
             reached.read = read;
@@ -106,9 +142,9 @@ impl<S: Store> Chat<S> {
             return Ok(None);
         }
         let delivered = delivered.min(view.visible_head(membership));
-        let current = self.cursor_of(actor.user, view.conversation.id).await;
+        let current = self.known_cursor(view, actor.user).await?;
         let reached = Cursor { delivered, changed_at: now, ..Cursor::default() };
-        Ok(self.reach(view, actor.user, current?, reached))
+        Ok(self.reach(view, actor.user, current, reached))
     }
 
     /// Who hears of typing and the like: everyone in a conversation that is not too large.
@@ -132,6 +168,7 @@ impl<S: Store> Chat<S> {
         self.cursors.advance(CursorAdvance { user, conversation, cursor: reached });
         let mut cursor = current;
         cursor.merge(&reached);
+        view.known.learn(user, &cursor);
         let mut audience = vec![user];
         if let Some(peer) = view.peer_of(user) {
             // The other user's view of the chat changed: their SYNC lists it.

@@ -6,6 +6,7 @@
 //! durable; [`Owner::commit`] answers every request exactly once.
 
 use super::Chat;
+use super::cursors::Known;
 use super::draft::Draft;
 use super::effects::{Unwritten, has_effects};
 use super::members::Members;
@@ -121,6 +122,7 @@ pub struct Owner<T> {
     pub(super) doubt: Option<Draft<T>>,
     /// Effects of stored entries that could not be written yet.
     pub(super) unwritten: Unwritten,
+    known: Rc<Known>,
 }
 
 impl<T> Owner<T> {
@@ -147,6 +149,7 @@ impl<T> Owner<T> {
             holds: Vec::new(),
             doubt: None,
             unwritten: Unwritten::default(),
+            known: Rc::default(),
         };
         if let Some(pending) = store.pending_of(id).await? {
             owner.recover(chat, pending).await?;
@@ -161,6 +164,7 @@ impl<T> Owner<T> {
             settings: Rc::clone(&self.settings),
             members: Rc::clone(&self.members),
             head: self.head,
+            known: Rc::clone(&self.known),
         }
     }
 
@@ -286,6 +290,7 @@ impl<T> Owner<T> {
             read_ordinal: entry.ordinal,
             changed_at: entry.sent_at,
         };
+        self.known.advance(user, &cursor);
         chat.cursors.advance(CursorAdvance { user, conversation: self.conversation.id, cursor });
     }
 }

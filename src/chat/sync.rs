@@ -36,6 +36,10 @@ impl<S: Store> Chat<S> {
         // Before anything is read: what becomes visible later is later than this.
         let started = self.in_flight.oldest().map_or(now, |oldest| oldest.min(now));
         let token = SyncToken::decode(token).filter(|token| token.epoch == self.store.epoch());
+        if token.is_none() {
+            // Accounts made while no server ran, and those of a crash, have none yet.
+            self.journal(actor.user, now).await?;
+        }
         let synced = self.sync_page(actor, started, token, limit);
         Ok(Outcome::Synced(synced.await?))
     }

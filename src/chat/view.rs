@@ -1,6 +1,7 @@
 //! What the owner of a conversation knows about it, published after every change for those who only
 //! read. Nothing above [`View::head`] is served, so no reader is ahead of the membership.
 
+use super::cursors::Known;
 use super::members::Members;
 use crate::model::{
     Actor, CommandError, Conversation, ConversationKind, Head, Membership, Sequence, Settings,
@@ -15,6 +16,8 @@ pub struct View {
     pub(super) settings: Rc<Settings>,
     pub(super) members: Rc<Members>,
     pub(super) head: Head,
+    /// How far its members are known to have come.
+    pub(super) known: Rc<Known>,
 }
 
 impl View {

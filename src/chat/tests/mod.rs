@@ -1,6 +1,7 @@
 //! The rules over a real embedded store that fails on purpose: what clients are told is true, and
 //! nothing is lost, doubled or left half done.
 
+mod cursors;
 mod doubt;
 mod effects;
 mod resend;

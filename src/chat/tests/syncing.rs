@@ -1,7 +1,7 @@
 //! SYNC: what a token covers, and pages.
 
 use super::{NOW, World, actor, at, send, user};
-use crate::model::{Outcome, Synced, Timestamp};
+use crate::model::{ConversationKind, Outcome, Synced, Timestamp};
 use crate::store::faulty::{Fault, Plan};
 use bytes::Bytes;
 use std::collections::HashSet;
@@ -9,7 +9,9 @@ use std::time::Duration;
 
 async fn sync(world: &World, now: Timestamp, token: &[u8], limit: usize) -> Synced {
     let outcome = world.chat.sync(actor(1), now, token, limit).await.expect("works");
-    let Outcome::Synced(synced) = outcome else { panic!("{outcome:?}") };
+    let Outcome::Synced(mut synced) = outcome else { panic!("{outcome:?}") };
+    // The journal, which the first SYNC makes sure of, is always among them.
+    synced.chats.retain(|chat| chat.conversation.kind() != ConversationKind::Journal);
     synced
 }
 

@@ -6,6 +6,7 @@ use crate::support::people::{Person, direct};
 use crate::support::rest::Rest;
 use crate::support::server::TestServer;
 use chasqui::model::ErrorCode;
+use serde_json::json;
 
 #[tokio::test]
 async fn below_the_reserve_writes_are_refused_and_reads_go_on() {
@@ -34,5 +35,10 @@ async fn below_the_reserve_writes_are_refused_and_reads_go_on() {
     let mut caller = Caller::at(Door::Rest, &server, &ana).await;
     let again = Stored { duplicate: true, ..stored };
     assert_eq!(caller.send(chat, first, 1, "in time").await, Ok(again));
-    assert_eq!(Rest::new(server.address()).get("/healthz").await.status, 200);
+    let anyone = Rest::new(server.address());
+    assert_eq!(anyone.get("/healthz").await.status, 200);
+    // Whoever balances load sends writers elsewhere.
+    anyone.get("/readyz").await.assert_refused(503, "unavailable");
+    // Signing out takes no room that matters, so nobody is locked in.
+    assert_eq!(ana.rest(&server).post("/logout", json!({})).await.status, 204);
 }

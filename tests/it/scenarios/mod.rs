@@ -10,3 +10,4 @@ mod parity;
 mod resume;
 mod shutdown;
 mod smoke;
+mod sync;
