@@ -14,6 +14,7 @@
 mod markdown;
 mod rust;
 mod table;
+mod typescript;
 
 use chasqui::model::{EntryKind, ErrorCode};
 use std::path::Path;
@@ -45,6 +46,12 @@ fn check(path: &str, current: &str, rendered: &str) {
 fn the_constants_are_current() {
     let path = "src/protocol/constants.rs";
     check(path, &read(path), &rust::render(&table()));
+}
+
+#[test]
+fn the_constants_of_the_client_are_current() {
+    let path = "client/src/constants.ts";
+    check(path, &read(path), &typescript::render(&table()));
 }
 
 #[test]

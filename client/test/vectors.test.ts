@@ -1,0 +1,45 @@
+// The golden vectors hold under Node, and encoded messages own their buffers.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { encodeClient, id, layout, NUMBER_MAX, sequence, textMessage } from '../src/codec.ts';
+import type { ConversationId, MessageId } from '../src/codec.ts';
+import { check, FILES } from './vectors.ts';
+
+for (const file of FILES) {
+  test(`vectors of ${file}`, () => {
+    const report = check(file, JSON.parse(readFileSync(`tests/vectors/${file}.json`, 'utf8')));
+    assert.deepEqual(report.failures, []);
+    assert.ok(report.checks > 0, 'nothing was checked');
+  });
+}
+
+const send = (text: string): ArrayBuffer =>
+  encodeClient({
+    frame: 'SEND',
+    rid: 1,
+    conversation: id<ConversationId>(2),
+    cmid: id<MessageId>(3),
+    floor: sequence(1),
+    ...layout(textMessage(text)),
+  });
+
+test('an encoded message fills its buffer, at every width of a length', () => {
+  const head = 1 + 5;
+  for (const [bytes, width] of [[0, 1], [50, 1], [70, 2], [16_400, 4]] as const) {
+    const inner = bytes < 64 ? 1 : bytes < 16_384 ? 2 : 4;
+    assert.equal(send('x'.repeat(bytes)).byteLength, head + width + inner + bytes);
+  }
+});
+
+test('numbers that do not fit the wire are refused', () => {
+  for (const nonce of [-1, 0.5, Number.NaN, NUMBER_MAX + 1]) {
+    assert.throws(() => encodeClient({ frame: 'PING', nonce }), RangeError);
+  }
+  assert.throws(() => id(0), RangeError);
+});
+
+test('a lone surrogate becomes the replacement character', () => {
+  assert.deepEqual(new Uint8Array(send('a\ud800')).slice(-4), Uint8Array.of(0x61, 0xef, 0xbf, 0xbd));
+});
