@@ -11,12 +11,12 @@ CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit integration crash api conformance fuzz manifests
+CHECKS := fmt lint doc tidy unit integration crash api conformance k6 fuzz manifests
 
 .PHONY: help test run $(CHECKS) sabotage idle durable setup
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: ## Install what the tests need and run every check below, with a summary
 	@scripts/checks.sh $(CHECKS)
@@ -52,6 +52,9 @@ api: $(VENV)/.installed ## Property-based requests against the REST door by its 
 conformance: $(VENV)/.installed ## RFC 6455 conformance of the WebSocket door
 	scripts/conformance.sh $(VENV)/bin/kosoku
 
+k6: $(VENV)/.installed client/node_modules/.installed ## The TypeScript codec by its vectors, the scenarios of k6 that are quick
+	scripts/k6.sh $(VENV)/bin/k6
+
 fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
 	PATH="$(abspath $(TOOLS)/bin):$$PATH" scripts/fuzz.sh $(FUZZ_SECONDS)
 
@@ -65,12 +68,17 @@ idle durable: ## Measure the memory of an idle connection; durable sends a secon
 	cargo build --release --features loadtest --bins
 	target/release/loadtest $@
 
-setup: $(VENV)/.installed $(CARGO_FUZZ) ## Install the test tools only
+setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 
 $(VENV)/.installed: scripts/requirements.txt
 	@echo "installing the Python test tools into $(VENV)"
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+client/node_modules/.installed: client/package.json client/package-lock.json
+	@echo "installing the TypeScript compiler into client/node_modules"
+	cd client && npm ci --silent --no-audit --no-fund
 	touch $@
 
 $(CARGO_FUZZ):

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Checks the types of the TypeScript codec and of the k6 scripts, runs the golden vectors under Node
+# and under k6, and then the smoke and onboarding scenarios by k6 against a server of its own.
+#
+# Reports of the scenarios go to target/k6.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/server.sh
+k6=$(realpath "$1")
+export K6_NO_USAGE_REPORT=true K6_WEB_DASHBOARD_PORT=-1
+
+(cd client && npm run --silent check && npm run --silent build)
+node --test target/client/test/vectors.test.js
+
+# Without an address k6 opens no port of its own.
+run() {
+  "$k6" run --quiet --address '' "loadtest/k6/$1.ts"
+}
+
+run vectors
+cargo build --quiet --bin chasqui
+start_server target/debug/chasqui serve --dev --listen 127.0.0.1:0
+mkdir -p target/k6
+for scenario in smoke onboarding; do
+  CHASQUI_URL=$url CHASQUI_SUMMARY=target/k6/$scenario.summary.json run "$scenario"
+done
