@@ -8,7 +8,7 @@ import { setting } from './lib/settings.ts';
 import { summarize } from './lib/summary.ts';
 import { run } from './lib/traffic.ts';
 
-const VUS = setting('VUS', 100);
+const VUS = setting('VUS', 300);
 const LATE_MS = setting('LATE_MS', 500);
 
 const stop = (threshold: string) => ({ threshold, abortOnFail: true, delayAbortEval: '10s' });
@@ -20,7 +20,7 @@ export const options = {
       startRate: 1,
       timeUnit: '1s',
       preAllocatedVUs: VUS,
-      stages: [{ duration: `${setting('SECONDS', 300)}s`, target: setting('STARTS', 50) }],
+      stages: [{ duration: `${setting('SECONDS', 300)}s`, target: setting('STARTS', 100) }],
       gracefulStop: '120s',
     },
   },

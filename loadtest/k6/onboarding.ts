@@ -84,19 +84,22 @@ function meet(ana: Person, ben: Person): number {
   return chat ?? 0;
 }
 
-/** Sends every message twice, as after a lost answer; it must be stored once. */
-function send(run: number, chat: number, ana: Person): void {
+/** Sends every message twice, as after a lost answer; it must be stored once. Which were not. */
+function send(run: number, chat: number, ana: Person): ReadonlySet<number> {
+  const unacknowledged = new Set<number>();
   for (let number = 1; number <= MESSAGES; number++) {
     const due = Date.now();
     const body = { chat, client_id: randomId(), text: write(run, number, due, 64) };
     const first = fields<{ sequence: number }>(call('POST', '/message/send', 201, ana.token, body));
     metrics.dueToSent.add(Date.now() - due);
-    if (first.sequence !== undefined) metrics.messagesAcknowledged.add(1);
+    if (first.sequence === undefined) unacknowledged.add(number);
+    else metrics.messagesAcknowledged.add(1);
     const second = fields<{ sequence: number; duplicate: boolean }>(call('POST', '/message/send', 200, ana.token, body));
     metrics.checked(second, {
       'a repeated send finds the first': ({ sequence, duplicate }) => duplicate === true && sequence === first.sequence,
     });
   }
+  return unacknowledged;
 }
 
 interface Entry {
@@ -107,7 +110,7 @@ interface Entry {
 }
 
 /** Polls until everything has arrived, acknowledging what came with the next poll. */
-function receive(run: number, chat: number, ben: Person): void {
+function receive(run: number, chat: number, ben: Person, unacknowledged: ReadonlySet<number>): void {
   const stream = new Stream();
   let acks: { chat: number; sequence: number }[] = [];
   for (let delivered = 0, empty = 0; delivered < MESSAGES && empty < 3; ) {
@@ -128,7 +131,7 @@ function receive(run: number, chat: number, ben: Person): void {
       metrics.messagesDelivered.add(came === 'duplicated' ? 0 : 1);
     }
   }
-  metrics.messagesLost.add(stream.lost(MESSAGES, new Set()));
+  metrics.messagesLost.add(stream.lost(MESSAGES, unacknowledged));
   const last = fields<{ entries: Entry[] }>(call('POST', '/message/receive', 200, ben.token, { acks, wait: 0 }));
   metrics.checked(last, { 'what is acknowledged does not come again': ({ entries }) => entries?.length === 0 });
 }
@@ -137,8 +140,7 @@ export default function (): void {
   const run = randomId();
   const [ana, ben] = [join(), join()];
   const chat = meet(ana, ben);
-  send(run, chat, ana);
-  receive(run, chat, ben);
+  receive(run, chat, ben, send(run, chat, ana));
   for (const { token } of [ana, ben]) {
     call('POST', '/logout', 204, token);
     call('GET', '/user/profile', 401, token);

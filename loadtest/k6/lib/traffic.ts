@@ -3,7 +3,7 @@
 // what was acknowledged. All members of a chat live in one VU, since VUs share nothing.
 
 import exec from 'k6/execution';
-import { clearInterval, setInterval } from 'k6/timers';
+import { setTimeout } from 'k6/timers';
 import type { EntryFrame } from '../../../client/src/codec.ts';
 import { contentOfEntry } from '../../../client/src/codec.ts';
 import { read, Stream, write } from './ledger.ts';
@@ -26,7 +26,8 @@ export interface Plan {
   readonly cutEvery: number;
 }
 
-const TICK_MS = 10;
+/** How often to look while nothing falls due. */
+const LOOK_MS = 10;
 /** How long members may take to connect, and messages to arrive in the end. */
 const PATIENCE_MS = 60_000;
 
@@ -47,12 +48,12 @@ class Traffic {
   readonly #streams: readonly ReadonlyMap<number, Stream>[];
   readonly #names: readonly number[];
   readonly #created = Date.now();
-  #ready = new Set<number>();
+  readonly #ready = new Set<number>();
   #start = 0;
   #due = 0;
   #cuts = 0;
   #delivered = 0;
-  #timer = 0;
+  #finished = false;
 
   constructor(room: Room, plan: Plan) {
     this.#plan = plan;
@@ -77,7 +78,22 @@ class Traffic {
 
   run(): void {
     this.#members.forEach((member) => member.connect());
-    this.#timer = setInterval(() => this.#tick(Date.now()), TICK_MS);
+    this.#wait();
+  }
+
+  /** Until the next message falls due, so that only the millisecond of k6's clock adds to its latency. */
+  #wait(): void {
+    if (this.#finished) return;
+    const now = Date.now();
+    const next = this.#start === 0 ? Infinity : this.#dueAt(this.#due + 1) - now;
+    setTimeout(() => {
+      this.#tick(Date.now());
+      this.#wait();
+    }, Math.min(LOOK_MS, Math.max(1, next)));
+  }
+
+  #dueAt(number: number): number {
+    return Math.ceil(this.#start + (number * 1000) / this.#plan.rate);
   }
 
   #tick(now: number): void {
@@ -92,7 +108,7 @@ class Traffic {
     const due = Math.min(total, Math.floor((elapsed * rate) / 1000));
     while (this.#due < due) {
       this.#due += 1;
-      this.#send(this.#due - 1, Math.floor(this.#start + (this.#due * 1000) / rate));
+      this.#send(this.#due - 1, this.#dueAt(this.#due));
     }
     const cuts = cutEvery === 0 ? 0 : Math.floor(Math.min(elapsed, seconds * 1000) / (cutEvery * 1000));
     if (cuts > this.#cuts) {
@@ -148,9 +164,9 @@ class Traffic {
   }
 
   #finish(): void {
-    clearInterval(this.#timer);
-    const patience = this.#members.length - this.#ready.size;
-    if (patience > 0) console.error(`${patience} members never became ready`);
+    this.#finished = true;
+    const absent = this.#members.length - this.#ready.size;
+    if (absent > 0) console.error(`${absent} members never became ready`);
     for (const writer of this.#writers.values()) metrics.messagesUnsettled.add(writer.due.size);
     this.#streams.forEach((streams, index) => {
       for (const [name, stream] of streams) {
