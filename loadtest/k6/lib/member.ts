@@ -2,7 +2,7 @@
 // token and sequence on any new connection, fetches holes, and repeats what was held. What it learns
 // goes to its callbacks, entries in the order of the log.
 
-import { clearInterval, setInterval, setTimeout } from 'k6/timers';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from 'k6/timers';
 import type {
   ClientFrame,
   ConversationId,
@@ -31,7 +31,7 @@ import * as metrics from './metrics.ts';
 import type { Account } from './rest.ts';
 import { randomId, URL } from './rest.ts';
 import type { Socket } from './ws.ts';
-import { open } from './ws.ts';
+import { isOpen, open } from './ws.ts';
 
 /** What a member tells. */
 export interface Events {
@@ -55,6 +55,10 @@ interface Row {
 const WS_URL = `${URL.replace(/^http/, 'ws')}/ws`;
 const BACKOFF_MS = 500;
 const BACKOFF_MS_MAX = 20_000;
+const ACK_MS = 500;
+const PING_MS = limit.PING_DEFAULT * 1000;
+/** A server that says nothing for so long is dead. */
+const SILENCE_MS = 1.5 * PING_MS + 10_000;
 
 export class Member {
   readonly #account: Account;
@@ -82,7 +86,10 @@ export class Member {
   #syncing = false;
   #syncAgain = false;
   #fetching = false;
+  #acknowledging = false;
+  #heard = 0;
   #heartbeat = 0;
+  readonly #timers = new Set<number>();
 
   constructor(account: Account, conversation: number, events: Events) {
     this.#account = account;
@@ -128,25 +135,24 @@ export class Member {
   /** Ends it for good. */
   close(): void {
     this.#closing = true;
-    clearInterval(this.#heartbeat);
+    this.#stopTimers();
     this.#socket?.close();
   }
 
   #write(...frames: readonly ClientFrame[]): void {
-    this.#socket?.send(encodeClient(...frames));
+    // What a closing socket does not take is asked or sent again on the next one.
+    if (this.#socket !== undefined && isOpen(this.#socket)) this.#socket.send(encodeClient(...frames));
   }
 
   #ended(socket: Socket): void {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
-    clearInterval(this.#heartbeat);
+    this.#stopTimers();
     if (this.#closing) return;
     metrics.connectionsLost.add(1);
     const most = Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** this.#attempts);
     this.#attempts += 1;
-    setTimeout(() => {
-      if (!this.#closing) this.connect();
-    }, Math.random() * most);
+    this.#later(Math.random() * most, () => this.connect());
   }
 
   #greet(): void {
@@ -154,6 +160,7 @@ export class Member {
     this.#open.clear();
     this.#greeting = true;
     this.#held = true;
+    this.#acknowledging = false;
     this.#fetching = false;
     this.#syncing = true;
     this.#syncAgain = false;
@@ -162,11 +169,31 @@ export class Member {
       { frame: 'HELLO', minor: MINOR, capabilities: 0, token: this.#account.token, client: 'k6', epoch: this.#epoch },
       { frame: 'SYNC', rid: ++this.#rid, limit: 0, token: this.#token },
     );
-    const interval = limit.PING_DEFAULT * 1000;
-    this.#heartbeat = setInterval(() => this.#write({ frame: 'PING', nonce: 1 }), interval);
+    this.#heard = Date.now();
+    this.#heartbeat = setInterval(() => this.#beat(), PING_MS);
+  }
+
+  #beat(): void {
+    const socket = this.#socket;
+    if (socket !== undefined && Date.now() - this.#heard > SILENCE_MS) {
+      socket.close();
+      this.#ended(socket);
+    }
+    this.#write({ frame: 'PING', nonce: 1 });
+  }
+
+  /** Tells the server what is held here, at most twice a second. */
+  #acknowledge(): void {
+    if (this.#acknowledging) return;
+    this.#acknowledging = true;
+    this.#later(ACK_MS, () => {
+      this.#acknowledging = false;
+      this.#write({ frame: 'ACK', items: [[this.#conversation, sequence(this.#have)]] });
+    });
   }
 
   #receive(data: ArrayBuffer): void {
+    this.#heard = Date.now();
     const { frames, error } = decodeServer(data);
     for (const frame of frames) this.#handle(frame);
     if (error !== undefined) this.#fault(`${error.message} at byte ${error.offset}`);
@@ -179,10 +206,18 @@ export class Member {
 
   /** Does it after a while, unless the connection has ended by then. */
   #later(ms: number, act: () => void): void {
-    const socket = this.#socket;
-    setTimeout(() => {
-      if (socket !== undefined && socket === this.#socket) act();
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
     }, ms);
+    this.#timers.add(timer);
+  }
+
+  /** A timer that is left would keep the iteration from ending. */
+  #stopTimers(): void {
+    clearInterval(this.#heartbeat);
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
   }
 
   #handle(frame: ServerFrame): void {
@@ -266,6 +301,7 @@ export class Member {
       return this.#fill();
     }
     this.#have = entry.sequence;
+    this.#acknowledge();
     const mine = entry.cmid;
     const row = mine === undefined ? mine : this.#outbox.find(({ frame }) => frame.cmid === mine);
     if (row !== undefined) this.#settle(row);

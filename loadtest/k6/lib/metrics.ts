@@ -23,6 +23,8 @@ export const messagesLost = new Counter('messages_lost');
 export const messagesDuplicated = new Counter('messages_duplicated');
 /** At a receiver behind one that its sender sent later. */
 export const messagesReordered = new Counter('messages_reordered');
+/** Chats begun and not accounted for: an exception ended their iteration. */
+export const roomsUnaccounted = new Counter('rooms_unaccounted');
 /** Neither acknowledged nor refused in the end. */
 export const messagesUnsettled = new Counter('messages_unsettled');
 /** Refused for good. */
@@ -49,6 +51,7 @@ export const exactlyOnce: Thresholds = {
   connections_ready: ['count>0'],
   messages_acknowledged: ['count>0'],
   messages_delivered: ['count>0'],
+  rooms_unaccounted: ['count==0'],
   messages_lost: ['count==0'],
   messages_duplicated: ['count==0'],
   messages_reordered: ['count==0'],

@@ -15,7 +15,7 @@ export interface Summary {
 }
 
 const COUNTS = [
-  'connections_ready', 'connections_lost', 'messages_acknowledged', 'messages_delivered', 'messages_lost',
+  'connections_ready', 'connections_lost', 'rooms_unaccounted', 'messages_acknowledged', 'messages_delivered', 'messages_lost',
   'messages_duplicated', 'messages_reordered', 'messages_unsettled', 'messages_refused', 'sends_held', 'entry_gaps',
   'protocol_faults', 'checks_made', 'http_reqs',
 ];

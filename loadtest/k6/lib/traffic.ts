@@ -77,6 +77,7 @@ class Traffic {
   }
 
   run(): void {
+    metrics.roomsUnaccounted.add(1);
     this.#members.forEach((member) => member.connect());
     this.#wait();
   }
@@ -177,6 +178,7 @@ class Traffic {
       }
     });
     this.#members.forEach((member) => member.close());
+    metrics.roomsUnaccounted.add(-1);
   }
 }
 

@@ -4,6 +4,7 @@
 /** What is used of it. k6 1.1 shows no close code. */
 export interface Socket {
   binaryType: string;
+  readonly readyState: number;
   onopen: () => void;
   onmessage: (event: { readonly data: ArrayBuffer }) => void;
   onerror: (event: { readonly error?: string }) => void;
@@ -29,6 +30,11 @@ function load(): SocketClass {
 }
 
 const WebSocket = load();
+
+/** Whether it takes messages; `send` throws while it does not, which would end the iteration. */
+export function isOpen(socket: Socket): boolean {
+  return socket.readyState === 1;
+}
 
 /** Opens a socket for binary messages. k6 takes the subprotocol as a header. */
 export function open(url: string, subprotocol: string): Socket {
