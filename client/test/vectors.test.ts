@@ -1,8 +1,10 @@
-// The golden vectors hold under Node, and encoded messages own their buffers.
+// The golden vectors hold under Node, encoded messages own their buffers, and UTF-8 is what Node says
+// it is.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { decodeUtf8, encodeUtf8 } from '../src/bytes.ts';
 import { encodeClient, id, layout, NUMBER_MAX, sequence, textMessage } from '../src/codec.ts';
 import type { ConversationId, MessageId } from '../src/codec.ts';
 import { check, FILES } from './vectors.ts';
@@ -42,4 +44,30 @@ test('numbers that do not fit the wire are refused', () => {
 
 test('a lone surrogate becomes the replacement character', () => {
   assert.deepEqual(new Uint8Array(send('a\ud800')).slice(-4), Uint8Array.of(0x61, 0xef, 0xbf, 0xbd));
+});
+
+test('UTF-8 is read and refused as the platform does', () => {
+  const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  const platform = (bytes: Uint8Array): string | undefined => {
+    try {
+      return strict.decode(bytes);
+    } catch {
+      return undefined;
+    }
+  };
+  // The bytes at which a rule begins or ends.
+  const edges = [
+    0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0,
+    0xf1, 0xf3, 0xf4, 0xf5, 0xff,
+  ];
+  let runs: number[][] = [[]];
+  for (let length = 1; length <= 4; length++) {
+    runs = runs.flatMap((run) => edges.map((edge) => [...run, edge]));
+    for (const run of runs) {
+      const bytes = Uint8Array.from(run);
+      const text = decodeUtf8(bytes);
+      if (text !== platform(bytes)) assert.fail(`${run.map((byte) => byte.toString(16)).join(' ')} is read as ${text}`);
+      if (text !== undefined) assert.deepEqual(encodeUtf8(text), bytes);
+    }
+  }
 });
