@@ -11,6 +11,10 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// How much longer each sync takes: a disk that is not the fastest, so that kills hit the time between a
+/// write and its sync as often as that between a sync and its answer.
+const SYNC_DELAY_US: u64 = 3_000;
+
 const UNDO_HEADER: usize = 16;
 const RECORD_HEAD: usize = 32;
 const NAME_RECORD: usize = 1040;
@@ -61,6 +65,7 @@ impl PowerCut {
             ("LD_PRELOAD".to_owned(), text(&self.library)),
             ("CRASH_SHIM_DATA".to_owned(), text(&self.data)),
             ("CRASH_SHIM_SIDE".to_owned(), text(&self.side)),
+            ("CRASH_SHIM_SYNC_DELAY_US".to_owned(), SYNC_DELAY_US.to_string()),
         ]
     }
 

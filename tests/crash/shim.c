@@ -12,6 +12,9 @@
  *   names       records of 1040 bytes: u64 live, char kind ('c' created, 'r' renamed) padded to 8,
  *               char from[512], char to[512]; INDEX.kept is what the rename at that index replaced
  *
+ * Each sync can be made to take longer, as on a slow disk: what is answered before its sync is then
+ * answered well before it.
+ *
  * Not covered: removed files stay removed, new folders stay, and calls that bypass libc are not seen.
  * What it could not undo (shared writable mappings, copy_file_range, fallocate) ends the process.
  */
@@ -66,6 +69,7 @@ static char data[PATH_MAX];
 static char side[PATH_MAX];
 static dev_t device;
 static int enabled;
+static useconds_t sync_delay_us;
 
 static void die(const char *what) {
     dprintf(2, "crash-test shim: %s: %s\n", what, strerror(errno));
@@ -92,6 +96,8 @@ __attribute__((constructor)) static void begin(void) {
     if (!realpath(data_folder, data) || !realpath(side_folder, side)) die("folders");
     if (stat(data, &status)) die(data);
     device = status.st_dev;
+    const char *delay = getenv("CRASH_SHIM_SYNC_DELAY_US");
+    if (delay) sync_delay_us = (useconds_t)atoi(delay);
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/names", side);
     names_log = raw_open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -269,6 +275,7 @@ static void settle_names(size_t before, ino_t synced, int is_folder) {
 
 static int synced(long call, int fd) {
     struct stat status;
+    if (enabled && sync_delay_us) usleep(sync_delay_us);
     pthread_mutex_lock(&lock);
     struct file *file = find(fd, &status);
     uint64_t mark = file ? file->end : 0;
