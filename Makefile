@@ -11,9 +11,9 @@ CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit integration crash api conformance k6 fuzz manifests
+CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 fuzz manifests
 
-.PHONY: help test run $(CHECKS) sabotage idle durable setup
+.PHONY: help test run $(CHECKS) sabotage idle durable resume setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ integration: ## Every other test: a real server through both doors, vectors, gen
 crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged may be lost
 	cargo test --quiet --test crash -- --nocapture
 
+tour: ## A whole session with curl alone
+	scripts/tour.sh
+
 api: $(VENV)/.installed ## Property-based requests against the REST door by its own OpenAPI document
 	scripts/api.sh $(VENV)/bin/schemathesis
 
@@ -64,7 +67,7 @@ manifests: $(VENV)/.installed ## The compose file parses
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-idle durable: ## Measure the memory of an idle connection; durable sends a second
+idle durable resume: ## Measure: memory of an idle connection; durable sends a second; catching up
 	cargo build --release --features loadtest --bins
 	target/release/loadtest $@
 
