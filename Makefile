@@ -13,7 +13,7 @@ export CHASQUI_CRASH_ROUNDS ?= 50
 
 CHECKS := fmt lint doc tidy unit integration crash api conformance fuzz manifests
 
-.PHONY: help test run $(CHECKS) sabotage idle durable setup
+.PHONY: help test run $(CHECKS) sabotage idle durable resume setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ manifests: $(VENV)/.installed ## The compose file parses
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-idle durable: ## Measure the memory of an idle connection; durable sends a second
+idle durable resume: ## Measure: memory of an idle connection; durable sends a second; catching up
 	cargo build --release --features loadtest --bins
 	target/release/loadtest $@
 

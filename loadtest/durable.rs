@@ -5,12 +5,10 @@
 
 use crate::Failure;
 use crate::link::Link;
-use crate::server::{Account, Server};
+use crate::server::{Server, cpu_seconds};
 use chasqui::model::{ClientMessageId, ConversationId, Sequence};
 use chasqui::protocol::{ClientFrame, SendFrame, ServerFrame, Tlvs};
 use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -47,7 +45,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let mut writers = Vec::new();
     for pair in server.accounts.chunks_exact(2) {
         let [one, other] = pair else { continue };
-        let chat = direct(server.address, one, other)?;
+        let chat = server.direct(one, other)?;
         for account in [one, other] {
             let (link, _) = Link::connect(server.address, &account.access_token).await?;
             writers.push(Writer { link, chat, named: Sequence::ZERO, sent_at: HashMap::new() });
@@ -61,9 +59,12 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         tasks.spawn(writer.run(*options, span));
     }
     tokio::time::sleep_until(span.begin.into()).await;
-    let cpu_before = server.cpu_seconds()?;
+    let used =
+        || -> Result<_, Failure> { Ok((server.cpu_seconds()?, cpu_seconds(std::process::id())?)) };
+    let before = used()?;
     tokio::time::sleep_until(span.end.into()).await;
-    let cpu = server.cpu_seconds()? - cpu_before;
+    let after = used()?;
+    let cpu = (after.0 - before.0, after.1 - before.1);
     let mut latencies = Vec::new();
     while let Some(result) = tasks.join_next().await {
         latencies.append(&mut result??);
@@ -76,7 +77,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(options: &Options, connections: usize, latencies: &[u64], cpu: f64) {
+fn report(options: &Options, connections: usize, latencies: &[u64], cpu: (f64, f64)) {
     let Ok(count) = u32::try_from(latencies.len()) else { return };
     let seconds = Duration::from_secs(options.seconds).as_secs_f64();
     let quantile = |per_mille: usize| {
@@ -94,7 +95,12 @@ fn report(options: &Options, connections: usize, latencies: &[u64], cpu: f64) {
         quantile(990),
         quantile(999)
     );
-    println!("server: {:.1} us of processor time a message", cpu * 1e6 / f64::from(count.max(1)));
+    let each = |seconds: f64| seconds * 1e6 / f64::from(count.max(1));
+    println!(
+        "processor time a message: server {:.1} us, this generator {:.1} us",
+        each(cpu.0),
+        each(cpu.1)
+    );
 }
 
 /// One person writing.
@@ -157,33 +163,11 @@ impl Writer {
     }
 }
 
-/// The direct chat of two accounts, by REST.
-fn direct(address: SocketAddr, one: &Account, other: &Account) -> Result<ConversationId, Failure> {
-    let body = format!("{{\"kind\":\"direct\",\"user\":{}}}", other.user);
-    let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "POST /chats HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        one.access_token,
-        body.len()
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let json = answer.split_once("\r\n\r\n").ok_or("no answer")?.1;
-    let chat: serde_json::Value = serde_json::from_str(json)?;
-    let id = chat.get("chat").and_then(serde_json::Value::as_u64).and_then(ConversationId::new);
-    id.ok_or_else(|| answer.into())
-}
-
 /// Entries and syncs, as the store counts them in the server's last words.
 fn logged_syncs(log: &str) -> Option<(f64, f64)> {
-    let line = log.lines().rev().find(|line| line.contains("syncs"))?;
-    let number = |name: &str| {
-        let after = line.split_once(name)?.1.trim_start_matches(['"', ':', ' ', '=']);
-        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        after.get(..end)?.parse::<f64>().ok()
-    };
+    let line = log.lines().rev().find(|line| line.contains("\"syncs\""))?;
+    let event: serde_json::Value = serde_json::from_str(line).ok()?;
+    let fields = event.get("fields").unwrap_or(&event);
+    let number = |name: &str| fields.get(name).and_then(serde_json::Value::as_f64);
     Some((number("entries")?, number("syncs")?))
 }

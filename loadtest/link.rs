@@ -1,6 +1,7 @@
 //! A WebSocket of the binary protocol, as thin as a client can be.
 
 use crate::Failure;
+use chasqui::model::Epoch;
 use chasqui::protocol::constants::SUBPROTOCOL;
 use chasqui::protocol::{ClientFrame, Frame, Hello, ServerFrame, Welcome, frames};
 use std::io::ErrorKind;
@@ -10,22 +11,36 @@ use tokio::net::TcpStream;
 /// The longest ping interval that a server grants, so that idle connections stay idle.
 const PING_SECONDS: u64 = 240;
 
-/// One connection, greeted.
+/// One connection.
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// Bytes received so far, WebSocket and HTTP heads included.
+    pub received: usize,
+    /// Bytes sent so far, likewise.
+    pub sent: usize,
+}
+
+/// A HELLO that asks to be left in peace.
+pub(crate) fn hello(token: &str, epoch: Option<Epoch>) -> ClientFrame<'_> {
+    let ping_seconds = Some(PING_SECONDS);
+    ClientFrame::Hello(Hello {
+        minor: 0,
+        capabilities: 0,
+        token,
+        client: None,
+        ping_seconds,
+        epoch,
+    })
 }
 
 impl Link {
-    /// Connects, upgrades and greets.
-    pub(crate) async fn connect(
-        address: SocketAddr,
-        token: &str,
-    ) -> Result<(Self, Welcome), Failure> {
+    /// Connects and upgrades.
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut link = Self { stream, buffer: Vec::new() };
+        let mut link = Self { stream, buffer: Vec::new(), received: 0, sent: 0 };
         let request = format!(
             "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\
@@ -41,15 +56,16 @@ impl Link {
         if !head.starts_with(b"HTTP/1.1 101 ") {
             return Err(String::from_utf8_lossy(&head).into_owned().into());
         }
-        let hello = Hello {
-            minor: 0,
-            capabilities: 0,
-            token,
-            client: None,
-            ping_seconds: Some(PING_SECONDS),
-            epoch: None,
-        };
-        link.send(&[ClientFrame::Hello(hello), ClientFrame::Resume]).await?;
+        Ok(link)
+    }
+
+    /// Connects, upgrades and greets.
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        token: &str,
+    ) -> Result<(Self, Welcome), Failure> {
+        let mut link = Self::open(address).await?;
+        link.send(&[hello(token, None), ClientFrame::Resume]).await?;
         let mut welcome = None;
         while welcome.is_none() {
             link.receive(|frame| {
@@ -70,6 +86,11 @@ impl Link {
         for frame in frames {
             frame.encode(&mut payload);
         }
+        self.send_encoded(&payload).await
+    }
+
+    /// Sends encoded frames as one message.
+    pub(crate) async fn send_encoded(&mut self, payload: &[u8]) -> Result<(), Failure> {
         // A mask of zeros is a mask, and costs nothing to apply.
         let mut message = vec![0x82];
         if let Ok(short @ 0..=125) = u8::try_from(payload.len()) {
@@ -79,7 +100,7 @@ impl Link {
             message.extend_from_slice(&u16::try_from(payload.len())?.to_be_bytes());
         }
         message.extend_from_slice(&[0; 4]);
-        message.append(&mut payload);
+        message.extend_from_slice(payload);
         self.write(&message).await
     }
 
@@ -127,6 +148,7 @@ impl Link {
         let mut chunk = [0; 16 * 1024];
         let count = self.stream.try_read(&mut chunk)?;
         self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
+        self.received += count;
         Ok(count)
     }
 
@@ -134,7 +156,10 @@ impl Link {
         while !bytes.is_empty() {
             self.stream.writable().await?;
             match self.stream.try_write(bytes) {
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Ok(count) => {
+                    bytes = bytes.get(count..).unwrap_or_default();
+                    self.sent += count;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }

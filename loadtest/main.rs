@@ -1,5 +1,5 @@
-//! Measures a server that it starts itself: what an idle connection costs, and how many durable
-//! messages a second it takes.
+//! Measures a server that it starts itself: what an idle connection costs, how many durable messages a
+//! second it takes, and what it costs to catch up after an absence.
 //!
 //! It owns the scenarios and their figures. It deliberately judges nothing: limits are asserted where
 //! they are promised, in the tests and in the documentation.
@@ -12,6 +12,7 @@
 mod durable;
 mod idle;
 mod link;
+mod resume;
 mod server;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +35,8 @@ enum Scenario {
     Idle(idle::Options),
     /// Durable messages a second over binary connections, and the time from SEND to SENT.
     Durable(durable::Options),
+    /// Bytes and time until a client that was away holds everything.
+    Resume(resume::Options),
 }
 
 fn main() -> Result<(), Failure> {
@@ -42,5 +45,6 @@ fn main() -> Result<(), Failure> {
     match cli.scenario {
         Scenario::Idle(options) => runtime.block_on(idle::run(&options)),
         Scenario::Durable(options) => runtime.block_on(durable::run(&options)),
+        Scenario::Resume(options) => runtime.block_on(resume::run(&options)),
     }
 }

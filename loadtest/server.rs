@@ -1,10 +1,11 @@
 //! The server under measurement: a release binary beside this one, on a folder of its own.
 
 use crate::Failure;
+use chasqui::model::ConversationId;
 use serde::Deserialize;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -69,6 +70,26 @@ impl Server {
         Ok(Self { folder, process, address, accounts })
     }
 
+    /// The direct chat of two accounts, by REST.
+    pub(crate) fn direct(&self, one: &Account, other: &Account) -> Result<ConversationId, Failure> {
+        let (address, token) = (self.address, &one.access_token);
+        let body = format!("{{\"kind\":\"direct\",\"user\":{}}}", other.user);
+        let length = body.len();
+        let mut stream = TcpStream::connect(address)?;
+        write!(
+            stream,
+            "POST /chats HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let json = answer.split_once("\r\n\r\n").ok_or("no answer")?.1;
+        let chat: serde_json::Value = serde_json::from_str(json)?;
+        let id = chat.get("chat").and_then(serde_json::Value::as_u64).and_then(ConversationId::new);
+        id.ok_or_else(|| answer.into())
+    }
+
     /// The memory that is the process's own, in KiB.
     pub(crate) fn anonymous_kib(&self) -> Result<u64, Failure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -77,14 +98,9 @@ impl Server {
         Ok(text.parse()?)
     }
 
-    /// The processor time it has used, in seconds.
+    /// The processor time that the server has used, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64, Failure> {
-        const TICKS_PER_SECOND: f64 = 100.0;
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let after_name = stat.rsplit_once(") ").ok_or("no stat")?.1;
-        let ticks: Vec<f64> =
-            after_name.split(' ').skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
-        Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
+        cpu_seconds(self.process.id())
     }
 
     /// Lets it drain and end, and returns what it has logged.
@@ -103,6 +119,16 @@ impl Drop for Server {
         self.process.wait().ok();
         fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+/// The processor time that a process has used, in seconds.
+pub(crate) fn cpu_seconds(process: u32) -> Result<f64, Failure> {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let after_name = stat.rsplit_once(") ").ok_or("no stat")?.1;
+    let ticks: Vec<f64> =
+        after_name.split(' ').skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
+    Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
 fn read_accounts(tokens: &Path) -> Result<Vec<Account>, Failure> {

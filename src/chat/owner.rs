@@ -270,13 +270,13 @@ impl<T> Owner<T> {
     pub(super) async fn applied<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        draft: Draft<T>,
+        mut draft: Draft<T>,
         emits: &mut Vec<Emit<T>>,
     ) {
         let mut told = Vec::with_capacity(draft.entries.len());
-        for entry in &draft.entries {
-            let audience = self.fold(chat, entry);
-            told.push((Rc::new(entry.clone()), audience));
+        for entry in std::mem::take(&mut draft.entries) {
+            let audience = self.fold(chat, &entry);
+            told.push((Rc::new(entry), audience));
         }
         self.write_effects(chat).await;
         draft.answer(self.conversation.id, told, emits);

@@ -9,9 +9,6 @@
 use super::error::Fault;
 use crate::model::NUMBER_MAX;
 
-/// The first value that takes two bytes: below it, a length is its own byte.
-pub(crate) const TWO_BYTES_FIRST: u8 = 1 << 6;
-
 const ONE_MAX: u64 = (1 << 6) - 1;
 const TWO_MAX: u64 = (1 << 14) - 1;
 const FOUR_MAX: u64 = (1 << 30) - 1;

@@ -47,22 +47,16 @@ impl<'o> Writer<'o> {
 
     /// A varint length and whatever `write` writes.
     ///
-    /// The length is not known before, and most are below 64: so one byte is left for it and the
-    /// few longer values are moved up.
+    /// The length is not known before: it is written behind the value and moved in front of it.
     pub(crate) fn nested(&mut self, write: impl FnOnce(&mut Writer<'_>)) {
         let start = self.out.len();
-        self.out.push(0);
         write(&mut Writer::new(self.out));
-        let length = self.out.len() - start - 1;
-        if let (Ok(byte @ ..varint::TWO_BYTES_FIRST), Some(place)) =
-            (u8::try_from(length), self.out.get_mut(start))
-        {
-            *place = byte;
-            return;
+        let end = self.out.len();
+        self.count(end - start);
+        let width = self.out.len() - end;
+        if let Some(nested) = self.out.get_mut(start..) {
+            nested.rotate_right(width);
         }
-        let mut head = Vec::with_capacity(8);
-        varint::encode(u64::try_from(length).unwrap_or(u64::MAX), &mut head);
-        self.out.splice(start..=start, head);
     }
 
     /// A frame: its type, its length and the body that `write` writes.

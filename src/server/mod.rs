@@ -23,7 +23,7 @@ use crate::model::CommandError;
 use crate::protocol::constants::goaway_reason;
 use crate::protocol::{CloseCode, Goaway};
 use crate::shard::{Services, ShardHandle, seats};
-use crate::store::embedded::{Embedded, Hooks, OpenError, WriteFailure};
+use crate::store::embedded::{Embedded, Hooks, OpenError, Stats, WriteFailure};
 use crate::store::{Cursors, Log, Store, StoreError};
 use shards::Threads;
 use std::io;
@@ -128,8 +128,8 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     store.sync_cursors().await?;
     handle.end();
     threads.join().await;
-    let stats = store.stats();
-    tracing::info!(?stats, "stopped");
+    let Stats { commits, syncs, appends, entries, bytes } = store.stats();
+    tracing::info!(commits, syncs, appends, entries, bytes, "stopped");
     store.close().await;
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::chat::{CursorMoved, Emit};
 use crate::model::{ConversationId, Entry, EphemeralKind, UserId};
 use crate::protocol::{CursorFrame, EntryEncoder, EphemeralFrame, ServerFrame};
 use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
 /// See the module.
@@ -18,12 +19,12 @@ pub(super) struct Fanout {
     registry: Arc<Registry>,
 }
 
-/// The connections that a frame goes to, by shard.
-struct Audience(Vec<Targets>);
+/// The connections that a frame goes to, by shard: on the stack unless there are many.
+struct Audience(SmallVec<[Targets; 4]>);
 
 impl Audience {
     fn new(shards: usize) -> Self {
-        Self(vec![Targets::new(); shards])
+        Self(smallvec![Targets::new(); shards])
     }
 
     fn add(&mut self, place: Place) {

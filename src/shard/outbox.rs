@@ -177,10 +177,10 @@ impl Outbox {
         if self.cost + cost > bound.saturating_mul(2) {
             return Err(Overflow);
         }
-        self.pack(head.as_bytes());
         if payload.len() <= PACKED_REPLY_BYTES_MAX {
-            self.pack(&payload);
+            self.pack(&[head.as_bytes(), &payload]);
         } else {
+            self.pack(&[head.as_bytes()]);
             self.append(Item { chunk: Chunk::Shared(payload), push: false });
         }
         Ok(())
@@ -274,15 +274,18 @@ impl Outbox {
         self.items.push_back(item);
     }
 
-    fn pack(&mut self, bytes: &[u8]) {
+    fn pack(&mut self, parts: &[&[u8]]) {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
         if let Some(Item { chunk: Chunk::Packed(pack), push: false }) = self.items.back_mut()
-            && pack.len() + bytes.len() <= PACK_BYTES_MAX
+            && pack.len() + len <= PACK_BYTES_MAX
         {
-            pack.extend_from_slice(bytes);
-            self.cost += bytes.len();
-            self.reply_cost += bytes.len();
+            for part in parts {
+                pack.extend_from_slice(part);
+            }
+            self.cost += len;
+            self.reply_cost += len;
         } else {
-            self.append(Item { chunk: Chunk::Packed(bytes.to_vec()), push: false });
+            self.append(Item { chunk: Chunk::Packed(parts.concat()), push: false });
         }
     }
 

@@ -199,7 +199,10 @@ impl Owners {
 
 async fn work_from_load<S: Store>(core: Rc<Core<S>>, id: ConversationId) {
     match Owner::load(&core.chat, id).await {
-        Ok(Some(owner)) => work(core, id, Box::new(owner)).await,
+        Ok(Some(owner)) => {
+            core.owners.publish(id, &owner);
+            work(core, id, Box::new(owner)).await;
+        }
         Ok(None) => core.owners.abandon(&core, id, &CommandError::not_found("no such chat")),
         Err(error) => core.owners.abandon(&core, id, &error.into()),
     }
@@ -207,7 +210,6 @@ async fn work_from_load<S: Store>(core: Rc<Core<S>>, id: ConversationId) {
 
 async fn work<S: Store>(core: Rc<Core<S>>, id: ConversationId, mut owner: Box<Owner<Origin>>) {
     loop {
-        core.owners.publish(id, &owner);
         let batch = core.owners.take(id);
         if batch.is_empty() && !owner.is_unsettled() {
             let Some(more) = core.owners.park(id, owner, core.clock.now()) else { return };

@@ -1,7 +1,7 @@
 //! One shard at work: its messages, and what its connections ask for.
 
 use super::ConnectionKey;
-use super::connections::{Connections, Event};
+use super::connections::Event;
 use super::core::Core;
 use super::fanout::Fanout;
 use super::handle::{Census, LocalShard, ShardHandle};
@@ -15,7 +15,7 @@ use super::settings::Settings;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
-use crate::model::{Grant, Secret};
+use crate::model::{Grant, Secret, Timestamp};
 use crate::session::{GrantError, Granted, Limits};
 use crate::store::Store;
 use std::cell::RefCell;
@@ -145,26 +145,26 @@ struct Mail<S> {
 impl<S: Store> Mail<S> {
     /// Acts on some messages; whether there may be more.
     fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
+        let now = self.core.clock.now();
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
-            self.enter(|connections| connections.mark_slot_resync(slot, ResyncReason::Mailbox));
+            self.reactor.enter(now, |connections| {
+                connections.mark_slot_resync(slot, ResyncReason::Mailbox);
+            });
         }
         let mut messages = std::mem::take(&mut self.messages);
         if let Poll::Ready(taken) = self.inbox.poll(ctx, &mut messages, MESSAGES_PER_ROUND) {
             again |= taken > 0;
         }
         for message in messages.drain(..) {
-            self.act(message);
+            self.act(now, message);
         }
         self.messages = messages;
         again
     }
 
-    fn enter<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
-        self.reactor.enter(self.core.clock.now(), act)
-    }
-
-    fn act(&self, message: ShardMessage) {
+    fn act(&self, now: Timestamp, message: ShardMessage) {
+        let reactor = &self.reactor;
         match message {
             ShardMessage::Perform { origin, actor, command, lane } => {
                 perform(&self.core, origin, actor, command, lane);
@@ -173,33 +173,35 @@ impl<S: Store> Mail<S> {
                 self.core.owners.submit(&self.core, conversation, request);
             }
             ShardMessage::Reply { key, rid, result } => {
-                self.enter(|connections| connections.reply(key, rid, &result));
+                reactor.enter(now, |connections| connections.reply(key, rid, &result));
             }
-            ShardMessage::Grant { key, result } => self.grant(key, result),
-            ShardMessage::Deliver { targets, message, class } => self.enter(|connections| {
-                for key in targets {
-                    connections.deliver(key, &message, class);
-                }
-            }),
-            ShardMessage::Close { key, code } => self.enter(|c| c.close(key, code)),
+            ShardMessage::Grant { key, result } => self.grant(now, key, result),
+            ShardMessage::Deliver { targets, message, class } => {
+                reactor.enter(now, |connections| {
+                    for key in targets {
+                        connections.deliver(key, &message, class);
+                    }
+                });
+            }
+            ShardMessage::Close { key, code } => reactor.enter(now, |c| c.close(key, code)),
             ShardMessage::Load(conversation) => self.core.load(conversation),
             ShardMessage::Check(reply) => self.core.check(reply),
             ShardMessage::Count(reply) => {
-                let connections = self.enter(|connections| connections.len());
+                let connections = reactor.enter(now, |connections| connections.len());
                 let census = Census { connections, busy: self.core.owners.is_busy() };
                 // Whoever asked may no longer wait.
                 let _unheard = reply.send(census).is_err();
             }
-            ShardMessage::Drain(goaway) => self.enter(|c| c.drain(goaway)),
-            ShardMessage::CloseAll(code) => self.enter(|c| c.close_all(code)),
+            ShardMessage::Drain(goaway) => reactor.enter(now, |c| c.drain(goaway)),
+            ShardMessage::CloseAll(code) => reactor.enter(now, |c| c.close_all(code)),
             ShardMessage::End => self.ended.notify_one(),
         }
     }
 
-    fn grant(&self, key: ConnectionKey, result: Result<Granted, GrantError>) {
+    fn grant(&self, now: Timestamp, key: ConnectionKey, result: Result<Granted, GrantError>) {
         let greeted = self.core.greeting.borrow_mut().remove(&key);
         let granted = result.is_ok();
-        let lives = self.enter(|connections| connections.grant(key, result));
+        let lives = self.reactor.enter(now, |connections| connections.grant(key, result));
         if let Some(actor) = greeted.filter(|_| !(granted && lives)) {
             self.core.registry.detach(actor.user, self.core.place(key));
         }
