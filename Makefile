@@ -11,7 +11,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit integration crash api conformance fuzz manifests gates
+CHECKS := fmt lint doc tidy unit integration crash tour api conformance fuzz manifests gates
 
 .PHONY: help test run $(CHECKS) sabotage idle durable resume setup
 
@@ -45,6 +45,9 @@ integration: ## Every other test: a real server through both doors, vectors, gen
 
 crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged may be lost
 	cargo test --quiet --test crash -- --nocapture
+
+tour: ## A whole session with curl alone
+	scripts/tour.sh
 
 api: $(VENV)/.installed ## Property-based requests against the REST door by its own OpenAPI document
 	scripts/api.sh $(VENV)/bin/schemathesis

@@ -49,29 +49,50 @@ impl Listed {
 }
 
 impl<S: Store> Chat<S> {
-    /// All conversations that a user ever belonged to.
+    /// All conversations that a user ever belonged to, but those that are damaged: they must not keep
+    /// the user from the others.
     pub(super) async fn survey(&self, user: UserId) -> Result<Vec<Listed>, StoreError> {
         let memberships = self.store.memberships(user).await?;
         let ids: Vec<ConversationId> = memberships.iter().map(|row| row.conversation).collect();
-        let heads = self.store.heads(ids).await?;
+        let heads = self.sound_heads(ids).await?;
         let cursors: HashMap<_, _, ahash::RandomState> =
             self.store.cursors(user).await?.into_iter().collect();
-        let listed = memberships.into_iter().zip(heads).map(|(membership, head)| {
+        let listed = memberships.into_iter().zip(heads).filter_map(|(membership, head)| {
             let id = membership.conversation;
             let mut cursor = cursors.get(&id).copied().unwrap_or_default();
             self.cursors.overlay(user, id, &mut cursor);
-            Listed { membership, head, cursor }
+            Some(Listed { membership, head: head?, cursor })
         });
         Ok(listed.collect())
     }
 
-    /// Reads what a listed conversation shows; `None` if its record is missing, as after a crash
-    /// between a claim and what follows from it.
+    /// The heads of several logs in one read; one by one only if one of them is damaged, which has
+    /// none then.
+    async fn sound_heads(&self, ids: Vec<ConversationId>) -> Result<Vec<Option<Head>>, StoreError> {
+        match self.store.heads(ids.clone()).await {
+            Ok(heads) => return Ok(heads.into_iter().map(Some).collect()),
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let mut heads = Vec::with_capacity(ids.len());
+        for id in ids {
+            heads.push(unless_damaged(id, self.store.head(id).await)?);
+        }
+        Ok(heads)
+    }
+
+    /// Reads what a listed conversation shows; `None` if it is damaged, or its record is missing as
+    /// after a crash between a claim and what follows from it.
     pub(super) async fn show(&self, listed: &Listed) -> Result<Option<model::Chat>, StoreError> {
-        let Some((conversation, settings)) = self.store.conversation(listed.id()).await? else {
-            return Ok(None);
+        let shown = async {
+            match self.store.conversation(listed.id()).await? {
+                Some((conversation, settings)) => {
+                    self.compose(conversation, settings, listed).await.map(Some)
+                }
+                None => Ok(None),
+            }
         };
-        self.compose(conversation, settings, listed).await.map(Some)
+        Ok(unless_damaged(listed.id(), shown.await)?.flatten())
     }
 
     async fn compose(
@@ -152,6 +173,21 @@ impl<S: Store> Chat<S> {
             });
         }
         Ok(Outcome::Members(members))
+    }
+}
+
+/// What was read of a conversation; `None` if it is damaged, which is logged.
+pub(super) fn unless_damaged<T>(
+    id: ConversationId,
+    read: Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(StoreError::Corrupt { what }) => {
+            tracing::error!(chat = %id, what, "damaged, and left out of a list");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 //! user's conversations.
 
 use super::Chat;
-use super::list::Listed;
+use super::list::{Listed, unless_damaged};
 use crate::model::{
     Actor, CommandError, ConversationId, Cursor, CursorAdvance, Device, Entry, Received, Sequence,
     Timestamp,
@@ -54,23 +54,39 @@ impl<S: Store> Chat<S> {
         let mut received = Received::default();
         for listed in self.survey(actor.user).await? {
             let cursor = cursors.get(&listed.id()).copied();
-            let Some(from) = self.first_unseen(&device, &listed, cursor).await? else { continue };
-            let to = listed.membership.visible_head(listed.head().sequence);
-            for part in listed.membership.visible(from, to) {
-                let left = limit.saturating_sub(received.entries.len());
-                if left == 0 {
-                    received.more = true;
-                    return Ok(received);
-                }
-                let (entries, more) = self.read_some(&listed, part.from, to, left).await?;
-                received.more |= more;
-                received.entries.extend(entries.into_iter().map(|e| (listed.id(), e)));
-                if more {
-                    return Ok(received);
-                }
+            let read = self.collect_from(&device, &listed, cursor, (limit, &mut received)).await;
+            unless_damaged(listed.id(), read)?;
+            if received.more {
+                break;
             }
         }
         Ok(received)
+    }
+
+    /// Adds what a device has not acknowledged of one conversation.
+    async fn collect_from(
+        &self,
+        device: &Device,
+        listed: &Listed,
+        cursor: Option<Sequence>,
+        (limit, received): (usize, &mut Received),
+    ) -> Result<(), StoreError> {
+        let Some(from) = self.first_unseen(device, listed, cursor).await? else { return Ok(()) };
+        let to = listed.membership.visible_head(listed.head().sequence);
+        for part in listed.membership.visible(from, to) {
+            let left = limit.saturating_sub(received.entries.len());
+            if left == 0 {
+                received.more = true;
+                break;
+            }
+            let (entries, more) = self.read_some(listed, part.from, to, left).await?;
+            received.more |= more;
+            received.entries.extend(entries.into_iter().map(|e| (listed.id(), e)));
+            if more {
+                break;
+            }
+        }
+        Ok(())
     }
 
     async fn read_some(

@@ -60,7 +60,7 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         Self {
-            connections_max: 1024,
+            connections_max: 4096,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             body_bytes_max: 256 << 10,

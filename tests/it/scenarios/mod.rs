@@ -4,6 +4,7 @@ mod accounts;
 mod backpressure;
 mod bad_input;
 mod chats;
+mod damage;
 mod disk;
 mod long_poll;
 mod parity;
