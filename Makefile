@@ -11,7 +11,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 fuzz manifests
+CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 gates fuzz manifests
 
 .PHONY: help test run $(CHECKS) sabotage idle durable resume setup
 
@@ -63,6 +63,12 @@ fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
 
 manifests: $(VENV)/.installed ## The compose file parses
 	$(VENV)/bin/python scripts/manifests.py docker-compose.yml
+
+gates: ## Instructions, allocations and bytes of a message stay within gates/limits.toml
+	@command -v valgrind >/dev/null || apt-get install --yes --quiet valgrind >/dev/null || \
+		{ echo "valgrind is missing and could not be installed: install it"; exit 1; }
+	cargo build --quiet --release --features testing --bin gates
+	target/release/gates
 
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh

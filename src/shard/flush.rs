@@ -40,7 +40,7 @@ impl Connections {
     }
 
     /// Everything is written: what was dropped must be told, else the outbox has done its service.
-    fn drained(&mut self, key: ConnectionKey) {
+    pub(super) fn drained(&mut self, key: ConnectionKey) {
         let Some(connection) = self.slab.get_mut(key) else { return };
         let Some(mut outbox) = connection.outbox.take() else { return };
         let resync = outbox.take_resync();

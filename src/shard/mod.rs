@@ -37,6 +37,8 @@ mod core;
 mod fanout;
 mod handle;
 mod mailbox;
+#[cfg(feature = "testing")]
+mod memory;
 mod owners;
 mod perform;
 mod receive;
@@ -45,6 +47,8 @@ mod seat;
 
 pub use handle::{Census, LocalShard, ShardHandle};
 pub use key::ConnectionKey;
+#[cfg(feature = "testing")]
+pub use memory::MemoryShard;
 pub use seat::{ConnectionSettings, Seat, Services, seats};
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ const _: () = assert!(ITEM_COST <= 40, "most items are smaller messages than tha
 
 /// Items kept allocated in an outbox that is put aside for reuse, and how many such are kept.
 const SPARE_ITEMS_MAX: usize = 32;
-const SPARES_MAX: usize = 256;
+const SPARES_MAX: usize = 1_024;
 
 /// What a push is. All but the last are dropped together, and the peer then synchronises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

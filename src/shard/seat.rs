@@ -83,6 +83,17 @@ impl Seat {
         services: Services<S>,
         settings: ConnectionSettings,
     ) -> io::Result<(LocalShard, impl Future<Output = io::Result<()>>)> {
+        let (core, reactor, inbox) = self.assemble(services, settings)?;
+        let local = LocalShard { reactor: Rc::clone(&reactor), clock: core.clock.clone() };
+        Ok((local, run(core, reactor, inbox)))
+    }
+
+    /// The parts of the shard, at rest.
+    pub(super) fn assemble<S: Store>(
+        self,
+        services: Services<S>,
+        settings: ConnectionSettings,
+    ) -> io::Result<(Rc<Core<S>>, Rc<Reactor>, Inbox)> {
         let Self { index, inbox, mailboxes, registry } = self;
         let Services { chat, identity, clock } = services;
         let ConnectionSettings { limits, outbox_bytes_max } = settings;
@@ -91,7 +102,7 @@ impl Seat {
             index,
             chat,
             identity,
-            clock: clock.clone(),
+            clock,
             fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry)),
             registry,
             mailboxes,
@@ -99,20 +110,13 @@ impl Seat {
             greeting: RefCell::default(),
             refused: RefCell::default(),
         });
-        let local = LocalShard { reactor: Rc::clone(&reactor), clock };
-        Ok((local, run(core, reactor, inbox)))
+        Ok((core, reactor, inbox))
     }
 }
 
 async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) -> io::Result<()> {
-    let ended = Rc::new(Notify::new());
-    let mut mail = Mail {
-        core: Rc::clone(&core),
-        reactor: Rc::clone(&reactor),
-        inbox,
-        messages: Vec::with_capacity(MESSAGES_PER_ROUND),
-        ended: Rc::clone(&ended),
-    };
+    let mut mail = Mail::new(Rc::clone(&core), Rc::clone(&reactor), inbox);
+    let ended = Rc::clone(&mail.ended);
     let clock = core.clock.clone();
     let asking = Rc::clone(&core);
     let asked = Rc::clone(&reactor);
@@ -134,7 +138,7 @@ async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) ->
 }
 
 /// The mailbox of a running shard.
-struct Mail<S> {
+pub(super) struct Mail<S> {
     core: Rc<Core<S>>,
     reactor: Rc<Reactor>,
     inbox: Inbox,
@@ -143,8 +147,13 @@ struct Mail<S> {
 }
 
 impl<S: Store> Mail<S> {
+    pub(super) fn new(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) -> Self {
+        let messages = Vec::with_capacity(MESSAGES_PER_ROUND);
+        Self { core, reactor, inbox, messages, ended: Rc::default() }
+    }
+
     /// Acts on some messages; whether there may be more.
-    fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
+    pub(super) fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
         let now = self.core.clock.now();
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
@@ -209,7 +218,7 @@ impl<S: Store> Mail<S> {
 }
 
 /// Acts on what a connection asks for.
-fn handle<S: Store>(core: &Rc<Core<S>>, reactor: &Reactor, event: Event) {
+pub(super) fn handle<S: Store>(core: &Rc<Core<S>>, reactor: &Reactor, event: Event) {
     match event {
         Event::Authenticate { key, token } => {
             if let Err(error) = authenticate(core, key, &token) {

@@ -216,6 +216,13 @@ impl Connections {
         stop
     }
 
+    /// Decodes and acts on whole messages that came from no socket, however many.
+    #[cfg(feature = "testing")]
+    pub(super) fn decode_in_memory(&mut self, key: ConnectionKey, bytes: &mut [u8]) {
+        self.budget = Budget { turn: usize::MAX, visit: usize::MAX };
+        self.decode(key, bytes);
+    }
+
     fn keep(&mut self, key: ConnectionKey, unread: Unread) {
         if let Some(connection) = self.slab.get_mut(key) {
             if connection.phase == Phase::Open {

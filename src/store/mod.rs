@@ -13,6 +13,8 @@ pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
+#[cfg(feature = "testing")]
+pub mod null;
 
 pub use error::StoreError;
 

@@ -1,0 +1,174 @@
+//! One conversation on a shard in memory, and the bytes that its clients send: what is measured.
+//!
+//! Ids are as large as random ones are, so that what is counted in bytes is what users see.
+
+use chasqui::chat::{self, Chat};
+use chasqui::clock::Clock;
+use chasqui::identity::{self, Identity, Keys};
+use chasqui::model::{
+    Actor, Claim, ClientMessageId, Conversation, ConversationId, DeviceId, Epoch, Membership,
+    Sequence, Timestamp, UserId,
+};
+use chasqui::protocol::constants::limit;
+use chasqui::protocol::{ClientFrame, Hello, SendFrame, Tlvs};
+use chasqui::session::{Granted, Limits};
+use chasqui::shard::{ConnectionKey, ConnectionSettings, MemoryShard, Services};
+use chasqui::store::null::NullStore;
+use std::error::Error;
+
+/// Anything that ends a measurement.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// What every message says: 64 bytes.
+pub(crate) const TEXT: &str = "Sixty-four bytes, about as long as a message between friends is.";
+const _: () = assert!(TEXT.len() == 64);
+
+/// The kind of a message with text.
+const KIND: u64 = chasqui::protocol::constants::entry_kind::MESSAGE;
+
+/// An id of the size that most random ones have.
+const LARGE: u64 = 1 << 52;
+
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+pub(crate) fn id<T>(make: impl Fn(u64) -> Option<T>, number: u64) -> Result<T, Failure> {
+    make(LARGE + number).ok_or_else(|| "no such id".into())
+}
+
+pub(crate) fn actor(number: u64) -> Result<Actor, Failure> {
+    Ok(Actor { user: id(UserId::new, number)?, device: id(DeviceId::new, number)? })
+}
+
+pub(crate) fn granted(number: u64) -> Result<Granted, Failure> {
+    Ok(Granted { actor: actor(number)?, family: 1, epoch: id(Epoch::new, 0)? })
+}
+
+pub(crate) fn conversation() -> Result<ConversationId, Failure> {
+    id(ConversationId::new, 0)
+}
+
+/// A direct chat for two, a group for any other number of users: they are numbered from 1.
+pub(crate) fn store(users: u64) -> Result<NullStore, Failure> {
+    let (id_, creator) = (conversation()?, actor(1)?.user);
+    let claim = match users {
+        2 => Claim::Direct(creator, actor(2)?.user),
+        _ => Claim::Group(creator, id(ClientMessageId::new, 0)?),
+    };
+    let conversation = Conversation { id: id_, claim, created_at: NOW };
+    let members = (1..=users).map(|number| Ok(Membership::by_claim(id_, actor(number)?.user, NOW)));
+    let members = members.collect::<Result<Vec<_>, Failure>>()?;
+    Ok(NullStore::new(id(Epoch::new, 0)?, vec![(conversation, members)]))
+}
+
+pub(crate) fn service(store: NullStore) -> Chat<NullStore> {
+    Chat::new(store, chat::Settings::default())
+}
+
+/// The WebSocket message of a client with this payload.
+pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
+    let mask = [0x11, 0xa5, 0xff, 0x3c];
+    let mut bytes = vec![0x82];
+    if let Ok(len @ 0..126) = u8::try_from(payload.len()) {
+        bytes.push(0x80 | len);
+    } else {
+        bytes.push(0xfe);
+        bytes.extend(u16::try_from(payload.len()).unwrap_or(u16::MAX).to_be_bytes());
+    }
+    bytes.extend(mask);
+    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+pub(crate) fn encoded(frame: &ClientFrame<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame.encode(&mut bytes);
+    bytes
+}
+
+pub(crate) fn hello() -> Result<Vec<u8>, Failure> {
+    Ok(encoded(&ClientFrame::Hello(Hello {
+        minor: 0,
+        capabilities: 0,
+        token: "token",
+        client: None,
+        ping_seconds: None,
+        epoch: Some(id(Epoch::new, 0)?),
+    })))
+}
+
+/// The SEND of the message with this number, from 1: it becomes the entry with that sequence. Its
+/// writer has seen everything below `floor`.
+pub(crate) fn send(number: u64, floor: u64) -> Result<Vec<u8>, Failure> {
+    Ok(encoded(&ClientFrame::Send(SendFrame {
+        rid: number,
+        conversation: conversation()?,
+        client_message: id(ClientMessageId::new, number)?,
+        floor: Sequence::new(floor).ok_or("no such sequence")?,
+        kind: KIND,
+        body: TEXT.as_bytes(),
+        tlvs: Tlvs::EMPTY,
+    })))
+}
+
+/// SENDs from 1 on, masked, `batch` of them in one read.
+pub(crate) fn sends(count: u64, batch: u64) -> Result<Vec<Vec<u8>>, Failure> {
+    let read = |first| {
+        let parts = (first..first + batch).map(|number| Ok(masked(&send(number, first)?)));
+        Ok(parts.collect::<Result<Vec<_>, Failure>>()?.concat())
+    };
+    (0..count).map(|read_number| read(1 + read_number * batch)).collect()
+}
+
+/// A conversation in which everybody is connected and user 1 writes.
+pub(crate) struct Room {
+    shard: MemoryShard<NullStore>,
+    writer: ConnectionKey,
+}
+
+/// How many bytes the server wrote.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) to_writer: usize,
+    pub(crate) to_others: usize,
+}
+
+impl Room {
+    /// Must be made and used inside a runtime for local tasks.
+    pub(crate) fn new(users: u64) -> Result<Self, Failure> {
+        let store = store(users)?;
+        let services = Services {
+            chat: service(store.clone()),
+            identity: Identity::new(store, Keys::generate()?, identity::Settings::default()),
+            clock: Clock::new(NOW),
+        };
+        let settings = ConnectionSettings {
+            limits: Limits::default(),
+            outbox_bytes_max: limit::OUTBOX_BYTES_MAX,
+        };
+        let mut shard = MemoryShard::new(services, settings)?;
+        let hello = masked(&hello()?);
+        let connect = |number| -> Result<ConnectionKey, Failure> {
+            Ok(shard.connect(granted(number)?, &mut hello.clone())?)
+        };
+        let writer = connect(1)?;
+        for number in 2..=users {
+            connect(number)?;
+        }
+        shard.write(&mut |_, _| {});
+        Ok(Self { shard, writer })
+    }
+
+    /// Brings what one read of the writer's socket gives to an end: everybody is told, and everything
+    /// is written.
+    pub(crate) async fn exchange(&mut self, read: &mut [u8]) -> Written {
+        self.shard.receive(self.writer, read);
+        self.shard.settle().await;
+        let mut written = Written::default();
+        self.shard.write(&mut |key, bytes| {
+            let side =
+                if key == self.writer { &mut written.to_writer } else { &mut written.to_others };
+            *side += bytes.len();
+        });
+        written
+    }
+}

@@ -1,0 +1,253 @@
+//! The operations that are measured, each to be repeated any number of times.
+//!
+//! What precedes the repetitions is the same for every count up to [`Operation::most`], so that the
+//! difference of two runs is the repetitions alone.
+
+use crate::chat::{
+    Failure, NOW, Room, TEXT, actor, conversation, granted, hello, id, send, sends, service, store,
+};
+use chasqui::chat::{Action, Owner, Request};
+use chasqui::model::{
+    ClientMessageId, Content, ConversationId, Entry, Message, Ordinal, Outcome, Sent, Sequence,
+};
+use chasqui::protocol::{ClientFrame, EntryEncoder, frames};
+use chasqui::session::{Limits, Session};
+use chasqui::store::embedded::{Embedded, Hooks, Options};
+use chasqui::store::{Append, Appended, Log};
+use std::hint::black_box;
+use std::path::Path;
+use tokio::task::JoinSet;
+
+/// How many SENDs one read brings where a client does not wait.
+const BATCH: u64 = 16;
+
+/// How many appends wait together.
+const APPENDS: u64 = 64;
+
+/// What is measured. The numbers of members are those besides the writer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Decode a SEND.
+    DecodeSend,
+    /// Lay out and encode an ENTRY.
+    EncodeEntry,
+    /// A SEND through a session, and its SENT back.
+    SessionStep,
+    /// The owner of a conversation decides and stores one message.
+    OwnerCommit,
+    /// The embedded store appends one of 64 messages that wait together, each to a log of its own: caller
+    /// and commit thread.
+    StoreAppend,
+    /// One message of a direct chat, from the bytes of one read to the bytes of two writes.
+    Message,
+    /// The same where one read brings many.
+    MessageBatch,
+    /// One message to a group of 100.
+    Fanout100,
+    /// One message to a group of 500.
+    Fanout500,
+}
+
+impl Operation {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::DecodeSend,
+        Self::EncodeEntry,
+        Self::SessionStep,
+        Self::OwnerCommit,
+        Self::StoreAppend,
+        Self::Message,
+        Self::MessageBatch,
+        Self::Fanout100,
+        Self::Fanout500,
+    ];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.name() == name)
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::DecodeSend => "decode_send",
+            Self::EncodeEntry => "encode_entry",
+            Self::SessionStep => "session_step",
+            Self::OwnerCommit => "owner_commit",
+            Self::StoreAppend => "store_append",
+            Self::Message => "message",
+            Self::MessageBatch => "message_batch",
+            Self::Fanout100 => "fanout_100",
+            Self::Fanout500 => "fanout_500",
+        }
+    }
+
+    /// How often it can be repeated.
+    pub(crate) const fn most(self) -> u64 {
+        match self {
+            Self::DecodeSend
+            | Self::EncodeEntry
+            | Self::SessionStep
+            | Self::OwnerCommit
+            | Self::Message => 1_200,
+            Self::MessageBatch => 120,
+            Self::StoreAppend | Self::Fanout100 | Self::Fanout500 => 60,
+        }
+    }
+
+    /// How many of what is reported one repetition does.
+    pub(crate) const fn per_repetition(self) -> u64 {
+        match self {
+            Self::MessageBatch => BATCH,
+            Self::StoreAppend => APPENDS,
+            Self::DecodeSend
+            | Self::EncodeEntry
+            | Self::SessionStep
+            | Self::OwnerCommit
+            | Self::Message
+            | Self::Fanout100
+            | Self::Fanout500 => 1,
+        }
+    }
+
+    pub(crate) fn repeat(self, count: u64) -> Result<(), Failure> {
+        let most = self.most();
+        match self {
+            Self::DecodeSend => decode(count),
+            Self::EncodeEntry => encode(count),
+            Self::SessionStep => session(most, count),
+            Self::OwnerCommit => local(commit(most, count)),
+            Self::StoreAppend => local(append(count)),
+            Self::Message => local(exchange(2, sends(most, 1)?, count)),
+            Self::MessageBatch => local(exchange(2, sends(most, BATCH)?, count)),
+            Self::Fanout100 => local(exchange(101, sends(most, 1)?, count)),
+            Self::Fanout500 => local(exchange(501, sends(most, 1)?, count)),
+        }
+    }
+}
+
+fn local(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let options = tokio::runtime::LocalOptions::default();
+    tokio::runtime::Builder::new_current_thread().build_local(options)?.block_on(work)
+}
+
+fn decode(count: u64) -> Result<(), Failure> {
+    let message = send(1, 1)?;
+    for _ in 0..count {
+        for frame in frames(black_box(&message)) {
+            black_box(ClientFrame::decode(&frame.map_err(|e| format!("{e:?}"))?))
+                .map_err(|e| format!("{e:?}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn encode(count: u64) -> Result<(), Failure> {
+    let entry = entry(12_345)?;
+    let conversation = conversation()?;
+    for _ in 0..count {
+        let mut frame = Vec::new();
+        EntryEncoder::new(conversation, black_box(&entry)).encode(false, &mut frame);
+        black_box(frame);
+    }
+    Ok(())
+}
+
+fn entry(number: u64) -> Result<Entry, Failure> {
+    let content = said();
+    Ok(Entry {
+        sequence: Sequence::new(number).ok_or("no such sequence")?,
+        ordinal: Ordinal::new(number).ok_or("no such ordinal")?,
+        sender: Some(actor(1)?.user),
+        sent_at: NOW,
+        client_message: Some(id(ClientMessageId::new, number)?),
+        fingerprint: content.fingerprint(),
+        content,
+        edited: None,
+        erased: None,
+    })
+}
+
+fn said() -> Content {
+    Content::Message(Message { text: TEXT.into(), ..Message::default() })
+}
+
+fn session(most: u64, count: u64) -> Result<(), Failure> {
+    let (limits, mut effects) = (Limits::default(), Vec::new());
+    let mut session = Session::new(NOW);
+    session.handle_message(NOW, &limits, &hello()?, &mut effects);
+    session.handle_grant(NOW, &limits, Ok(granted(1)?), &mut effects);
+    let sends = (1..=most).map(|number| send(number, number)).collect::<Result<Vec<_>, _>>()?;
+    for (rid, message) in (1..=count).zip(&sends) {
+        effects.clear();
+        session.handle_message(NOW, &limits, message, &mut effects);
+        let sent = Outcome::Sent(Sent {
+            conversation: conversation()?,
+            sequence: Sequence::new(rid).ok_or("no such sequence")?,
+            ordinal: Ordinal::new(rid).ok_or("no such ordinal")?,
+            sent_at: NOW,
+            duplicate: false,
+        });
+        session.handle_outcome(rid, &Ok(sent), &mut effects);
+        if effects.len() != 2 {
+            return Err(format!("{effects:?} follow from a SEND and its outcome").into());
+        }
+    }
+    Ok(())
+}
+
+async fn commit(most: u64, count: u64) -> Result<(), Failure> {
+    let chat = service(store(2)?);
+    let owner = Owner::load(&chat, conversation()?).await?;
+    let mut owner = owner.ok_or("the conversation is unknown")?;
+    let request = |number| -> Result<Request<()>, Failure> {
+        let client_message = id(ClientMessageId::new, number)?;
+        let action = Action::Send { client_message, floor: Sequence::new(number), content: said() };
+        Ok(Request { actor: actor(1)?, action, lane: None, ticket: () })
+    };
+    let requests = (1..=most).map(|number| Ok(vec![request(number)?]));
+    let requests = requests.collect::<Result<Vec<_>, Failure>>()?;
+    let mut told = 0;
+    // Taken and dropped alike, whatever the count.
+    for (number, request) in (1..).zip(requests) {
+        if number <= count {
+            told += owner.commit(&chat, NOW, request).await.len();
+        }
+    }
+    if u64::try_from(told)? == count { Ok(()) } else { Err(format!("{told} entries").into()) }
+}
+
+async fn exchange(users: u64, mut reads: Vec<Vec<u8>>, count: u64) -> Result<(), Failure> {
+    let mut room = Room::new(users)?;
+    for read in reads.iter_mut().take(usize::try_from(count)?) {
+        let written = room.exchange(read).await;
+        if written.to_writer == 0 || written.to_others == 0 {
+            return Err(format!("{written:?} came of a SEND").into());
+        }
+    }
+    Ok(())
+}
+
+async fn append(count: u64) -> Result<(), Failure> {
+    let folder = Path::new("target/gates/store");
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    let options = Options { reserve_bytes: 0, ..Options::new(folder) };
+    let store = Embedded::open(&options, Hooks::new(&options, |_| ()))?;
+    for number in 1..=count {
+        let mut appends = JoinSet::new();
+        for log in 1..=APPENDS {
+            let append = Append {
+                conversation: id(ConversationId::new, log)?,
+                expected: Sequence::new(number - 1).ok_or("no such sequence")?,
+                entries: vec![entry(number)?],
+                has_effects: false,
+            };
+            let store = store.clone();
+            appends.spawn(async move { store.append(append).await });
+        }
+        if appends.join_all().await.iter().any(|answer| *answer != Ok(Appended::Applied)) {
+            return Err("an append was refused".into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! A shard whose connections have no sockets: what the work on a message is measured with. Compiled
+//! by the feature `testing`.
+//!
+//! Bytes go in where a read would have put them and come out where a write would have taken them;
+//! everything between is what a running shard does: session, owners, fan-out, mailbox, outboxes. It
+//! deliberately has no loop of its own: whoever measures says what happens when.
+
+use super::ConnectionKey;
+use super::connection::{Connection, Flags, Role};
+use super::connections::Connections;
+use super::core::Core;
+use super::outbox::Flush;
+use super::reactor::Reactor;
+use super::seat::{ConnectionSettings, Mail, Services, handle, seats};
+use crate::session::{Granted, Session};
+use crate::store::Store;
+use std::fs::File;
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+/// See the module. Everything about it must happen inside one runtime for local tasks.
+pub struct MemoryShard<S> {
+    core: Rc<Core<S>>,
+    reactor: Rc<Reactor>,
+    mail: Mail<S>,
+    /// What one connection is owed, while it is handed on.
+    written: Vec<u8>,
+}
+
+impl<S: Store> MemoryShard<S> {
+    /// The only shard of a server.
+    ///
+    /// # Errors
+    /// If the system has no epoll set left.
+    pub fn new(services: Services<S>, settings: ConnectionSettings) -> io::Result<Self> {
+        let (_, mut seats) = seats(1, usize::MAX);
+        let seat = seats.pop().ok_or(io::ErrorKind::NotFound)?;
+        let (core, reactor, inbox) = seat.assemble(services, settings)?;
+        let mail = Mail::new(Rc::clone(&core), Rc::clone(&reactor), inbox);
+        Ok(Self { core, reactor, mail, written: Vec::new() })
+    }
+
+    /// A connection that has said `hello`, a masked WebSocket message, and was granted its actor. Its
+    /// WELCOME waits to be taken.
+    ///
+    /// # Errors
+    /// If no descriptor is left for it, or HELLO was none.
+    pub fn connect(&self, granted: Granted, hello: &mut [u8]) -> io::Result<ConnectionKey> {
+        let socket = TcpStream::from(OwnedFd::from(File::open("/dev/null")?));
+        let key = self.enter(|connections| {
+            let role = Role::Client(Session::new(connections.now));
+            connections.slab.insert(|generation| Connection::new(socket, generation, role))
+        });
+        let key = key.ok_or(io::ErrorKind::OutOfMemory)?;
+        let greeted = self.enter(|connections| {
+            connections.decode_in_memory(key, hello);
+            connections.pop_event().is_some()
+        });
+        if !greeted || !self.core.registry.attach(granted.actor, self.core.place(key)) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.enter(|connections| connections.grant(key, Ok(granted)));
+        Ok(key)
+    }
+
+    /// Acts on `bytes` as if one read had brought them. They are unmasked in place.
+    pub fn receive(&self, key: ConnectionKey, bytes: &mut [u8]) {
+        let now = self.core.clock.now();
+        self.reactor.enter(now, |connections| connections.decode_in_memory(key, bytes));
+        while let Some(event) = self.reactor.enter(now, Connections::pop_event) {
+            handle(&self.core, &self.reactor, event);
+        }
+    }
+
+    /// Lets the tasks and the mailbox work until neither has anything left.
+    pub async fn settle(&mut self) {
+        let mut ctx = Context::from_waker(Waker::noop());
+        loop {
+            tokio::task::yield_now().await;
+            if !self.mail.receive(&mut ctx) {
+                return;
+            }
+        }
+    }
+
+    /// Hands everything that connections are owed to `written`, in the writes that their sockets
+    /// would have taken.
+    ///
+    /// Never inlined, so that a profiler can leave it out by its name.
+    #[inline(never)]
+    pub fn write(&mut self, written: &mut dyn FnMut(ConnectionKey, &[u8])) {
+        let mut bytes = std::mem::take(&mut self.written);
+        self.enter(|connections| {
+            while let Some(key) = connections.dirty.pop_front() {
+                bytes.clear();
+                if connections.write_in_memory(key, &mut bytes) {
+                    written(key, &bytes);
+                }
+            }
+        });
+        self.written = bytes;
+    }
+
+    fn enter<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
+        self.reactor.enter(self.core.clock.now(), act)
+    }
+}
+
+impl<S> std::fmt::Debug for MemoryShard<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryShard").finish_non_exhaustive()
+    }
+}
+
+impl Connections {
+    /// Writes what a connection is owed; tells whether it still exists.
+    fn write_in_memory(&mut self, key: ConnectionKey, out: &mut Vec<u8>) -> bool {
+        let now = self.now;
+        let Some(connection) = self.slab.get_mut(key) else { return false };
+        connection.flags.clear(Flags::DIRTY);
+        let Some(outbox) = &mut connection.outbox else { return false };
+        while matches!(outbox.write_to(out, now), Ok(Flush::More)) {}
+        self.drained(key);
+        true
+    }
+}
