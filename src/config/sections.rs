@@ -1,6 +1,7 @@
 //! The sections of the configuration: their keys, types and defaults.
 
 use super::quantity;
+use crate::gateway::listener::Network;
 use crate::identity;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,6 +18,8 @@ pub struct Server {
     pub shards: usize,
     /// The origins besides the server's own from which web pages may open a WebSocket.
     pub origins: Vec<String>,
+    /// The balancers, addresses or networks, that begin every connection with a PROXY header.
+    pub proxies: Vec<Network>,
     /// Whether `/echo` exists, a WebSocket that sends back what it gets: for conformance suites.
     pub echo: bool,
     /// Over how long GOAWAY tells clients to spread their coming back.
@@ -33,6 +36,7 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             shards: 0,
             origins: Vec::new(),
+            proxies: Vec::new(),
             echo: false,
             goaway_spread: Duration::from_mins(1),
             drain_grace: Duration::from_secs(90),

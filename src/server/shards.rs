@@ -146,6 +146,7 @@ fn listener_settings(config: &Config) -> listener::Settings {
         connections_max: u32::try_from(config.http.connections_max).unwrap_or(u32::MAX),
         idle_timeout: config.http.header_timeout,
         drain_timeout: REQUESTS_END_MAX,
+        proxies: config.server.proxies.clone(),
         upgrade: upgrade::Settings {
             origins: config.server.origins.clone(),
             echo: config.server.echo,

@@ -2,11 +2,17 @@
 //!
 //! Owns the number of HTTP connections, their time-outs, and the moment when an upgraded socket
 //! leaves HTTP: it goes to the shard together with whatever the client sent behind its handshake.
-//! It never looks at those bytes.
+//! It never looks at those bytes. From listed proxies it takes the client's address out of the PROXY
+//! header (`proxy`); whoever else sends one sends bad HTTP.
 //!
 //! A connection holds a slot from being accepted until it ends or is adopted. When no slot is free
 //! nothing is accepted; since a silent connection loses its slot after the idle time-out, service
 //! always resumes.
+
+mod network;
+mod proxy;
+
+pub use network::{Network, NotANetwork};
 
 use super::upgrade::{self, Door};
 use crate::shard::LocalShard;
@@ -23,6 +29,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +38,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
+use tracing::Instrument;
 
 /// The limits of HTTP on one shard.
 #[derive(Clone, Debug)]
@@ -41,6 +49,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long requests that are under way when draining begins may take to end.
     pub drain_timeout: Duration,
+    /// Who begins every connection with a PROXY header.
+    pub proxies: Vec<Network>,
     /// Who may upgrade.
     pub upgrade: upgrade::Settings,
 }
@@ -124,11 +134,11 @@ async fn accept(listener: &TcpListener, front: &Rc<Front>, slots: &Arc<Semaphore
     let (mut in_a_row, mut failures) = (0_u32, 0_u32);
     while let Ok(slot) = Arc::clone(slots).acquire_owned().await {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 failures = 0;
                 let front = Rc::clone(front);
                 tokio::task::spawn_local(async move {
-                    converse(stream, &front).await;
+                    welcome(stream, peer, &front).await;
                     drop(slot);
                 });
             }
@@ -158,6 +168,37 @@ fn is_of_the_peer(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
+}
+
+/// Serves a connection under the address of its client, which every log line about it names.
+async fn welcome(stream: TcpStream, peer: SocketAddr, front: &Rc<Front>) {
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let Some(client) = client_of(&stream, peer, front).await else { return };
+    let span = tracing::info_span!("connection", %client);
+    Box::pin(converse(stream, front)).instrument(span).await;
+}
+
+/// Whose connection this is; `None` if it is refused, or the server stops.
+async fn client_of(stream: &TcpStream, peer: SocketAddr, front: &Front) -> Option<SocketAddr> {
+    let Settings { proxies, idle_timeout, .. } = &front.settings;
+    if !proxies.iter().any(|network| network.contains(peer.ip())) {
+        return Some(peer);
+    }
+    let mut phase = front.phase.subscribe();
+    let header = tokio::time::timeout(*idle_timeout, proxy::read(stream));
+    let header = tokio::select! {
+        header = header => header,
+        _ = phase.wait_for(|phase| *phase != Phase::Serving) => return None,
+    };
+    match header {
+        Ok(Ok(client)) => return Some(client.unwrap_or(peer)),
+        Ok(Err(proxy::HeaderError::Silent)) => {}
+        Ok(Err(error)) => tracing::warn!(proxy = %peer, %error, "refused a listed proxy"),
+        Err(_elapsed) => {
+            tracing::warn!(proxy = %peer, error = "no PROXY header in time", "refused a listed proxy");
+        }
+    }
+    None
 }
 
 /// Serves one connection to its end, or until it is adopted.
@@ -226,7 +267,10 @@ fn hand_over(stream: TcpStream, early: &[u8], door: Door, front: &Front) {
     // From here on the shard's own rules say how long a reader may stall.
     drop(SockRef::from(&stream).set_tcp_user_timeout(None));
     match stream.into_std() {
-        Ok(socket) => (front.adopt)(socket, early, door),
+        Ok(socket) => {
+            tracing::debug!("connection becomes a WebSocket");
+            (front.adopt)(socket, early, door);
+        }
         Err(error) => tracing::warn!(%error, "socket cannot leave the runtime"),
     }
 }
