@@ -1,5 +1,6 @@
 //! The draft of a batch: entries to be appended, and whose they are.
 
+use super::in_flight::UnderWay;
 use super::members::Members;
 use super::owner::{Action, Emit, Request};
 use crate::model::{
@@ -24,6 +25,9 @@ pub(super) struct Draft<T> {
     pub(super) head: Head,
     /// The members as they will be.
     pub(super) members: Rc<Members>,
+    /// Set from its first append on: no resting point of SYNC is placed after its entries before
+    /// they are visible, however long their outcome stays unknown.
+    pub(super) under_way: Option<UnderWay>,
 }
 
 #[derive(Debug)]
@@ -47,6 +51,7 @@ impl<T> Draft<T> {
             accepted: Vec::with_capacity(requests),
             head,
             members,
+            under_way: None,
         }
     }
 

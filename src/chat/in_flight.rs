@@ -6,7 +6,7 @@
 
 use crate::model::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module. Shared by all shards; taken twice a batch, never per message.
 #[derive(Debug, Default)]
@@ -14,9 +14,9 @@ pub(super) struct InFlight(Mutex<BTreeMap<Timestamp, usize>>);
 
 impl InFlight {
     /// Notes an append whose entries carry `sent_at` or later, until the guard is dropped.
-    pub(super) fn begin(&self, sent_at: Timestamp) -> Under<'_> {
+    pub(super) fn begin(self: &Arc<Self>, sent_at: Timestamp) -> UnderWay {
         *self.stamps().entry(sent_at).or_default() += 1;
-        Under { in_flight: self, sent_at }
+        UnderWay { in_flight: Arc::clone(self), sent_at }
     }
 
     /// The stamp of the oldest append under way, if there is one.
@@ -29,14 +29,14 @@ impl InFlight {
     }
 }
 
-/// One append under way.
+/// One append under way, for as long as its outcome is not known.
 #[derive(Debug)]
-pub(super) struct Under<'a> {
-    in_flight: &'a InFlight,
+pub(super) struct UnderWay {
+    in_flight: Arc<InFlight>,
     sent_at: Timestamp,
 }
 
-impl Drop for Under<'_> {
+impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut stamps = self.in_flight.stamps();
         if let Some(count) = stamps.get_mut(&self.sent_at) {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_oldest_append_under_way_is_known_until_it_ends() {
-        let in_flight = InFlight::default();
+        let in_flight = Arc::<InFlight>::default();
         let early = in_flight.begin(Timestamp::from_millis(5));
         let twin = in_flight.begin(Timestamp::from_millis(5));
         let late = in_flight.begin(Timestamp::from_millis(9));

@@ -233,14 +233,12 @@ impl<T> Owner<T> {
     async fn store<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        draft: Draft<T>,
+        mut draft: Draft<T>,
         emits: &mut Vec<Emit<T>>,
     ) -> Result<Vec<Request<T>>, (CommandError, Vec<Request<T>>)> {
         let Some(first) = draft.entries.first() else { return Ok(Vec::new()) };
-        let under_way = chat.in_flight.begin(first.sent_at);
-        let answer = chat.store.append(self.append_of(&draft)).await;
-        drop(under_way);
-        match answer {
+        draft.under_way = Some(chat.in_flight.begin(first.sent_at));
+        match chat.store.append(self.append_of(&draft)).await {
             Ok(Appended::Applied) => {
                 self.applied(chat, draft, emits).await;
                 Ok(Vec::new())

@@ -64,6 +64,23 @@ async fn an_append_under_way_is_not_covered_by_a_token() {
     assert_eq!(after.chats[0].head.sequence, at(1), "it was stored an hour after its stamp");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_append_of_unknown_outcome_is_not_covered_until_it_is_known() {
+    let world = World::new().await;
+    let mut owner = world.owner().await;
+    let lost = (1..10).fold(Plan::healthy(), |plan, call| plan.and_at(call, Fault::LoseChange));
+    world.store().follow(lost.only(&["append"]));
+    owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    assert!(owner.is_unsettled());
+    let synced = sync(&world, later(3_600), b"", 0).await;
+    world.store().follow(Plan::healthy());
+    owner.commit(&world.chat, later(3_601), Vec::new()).await;
+    let after = sync(&world, later(3_700), &synced.token, 0).await;
+    assert_eq!(after.chats[0].head.sequence, at(1), "it was stored an hour after its stamp");
+    let later_on = sync(&world, later(3_800), &after.token, 0).await;
+    assert!(later_on.chats.is_empty(), "known now, and covered");
+}
+
 #[tokio::test]
 async fn a_foreign_or_broken_token_means_everything() {
     let world = World::new().await;
