@@ -116,14 +116,12 @@ impl<S: Store> Core<S> {
         conversation: ConversationId,
         request: Request<()>,
     ) -> Result<Outcome, CommandError> {
-        let (reply, outcome) = oneshot::channel();
         let Request { actor, action, lane, ticket: () } = request;
-        let request = Request { actor, action, lane, ticket: Origin::Call(reply) };
-        let message = ShardMessage::Append { conversation, request };
-        if self.mailboxes.command(self.owner_of(conversation), message).is_err() {
-            return Err(overloaded());
-        }
-        outcome.await.unwrap_or_else(|_| Err(overloaded()))
+        self.ask(conversation, |ticket| ShardMessage::Append {
+            conversation,
+            request: Request { actor, action, lane, ticket },
+        })
+        .await
     }
 
     /// Has the owner's shard perform a command and awaits the outcome.
@@ -133,9 +131,24 @@ impl<S: Store> Core<S> {
         actor: Actor,
         command: Command,
     ) -> Result<Outcome, CommandError> {
+        let actor = Some(actor);
+        self.ask(conversation, |origin| ShardMessage::Perform {
+            origin,
+            actor,
+            command,
+            lane: None,
+        })
+        .await
+    }
+
+    /// Sends the owner's shard a message with an origin to answer to, and awaits the answer.
+    async fn ask(
+        &self,
+        conversation: ConversationId,
+        message: impl FnOnce(Origin) -> ShardMessage,
+    ) -> Result<Outcome, CommandError> {
         let (reply, outcome) = oneshot::channel();
-        let origin = Origin::Call(reply);
-        let message = ShardMessage::Perform { origin, actor: Some(actor), command, lane: None };
+        let message = message(Origin::Call(reply));
         if self.mailboxes.command(self.owner_of(conversation), message).is_err() {
             return Err(overloaded());
         }
