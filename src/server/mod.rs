@@ -11,6 +11,7 @@
 
 mod demo;
 mod listeners;
+mod metrics;
 mod shards;
 mod upkeep;
 
@@ -106,6 +107,7 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
     let (shutdown, told) = watch::channel(false);
+    let metrics = metrics::Door::bind(config.server.metrics)?;
     let mut threads = Threads::start(config, places, &handle, &services, &told)?;
     threads.started().await?;
     let pending = store.pending().await?;
@@ -113,7 +115,14 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
-    output::print(&format!("listening on http://{address}\n{demo}"))?;
+    let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
+    if let Some(door) = metrics {
+        let (shards, listeners) = (handle.clone(), threads.counters());
+        let sources =
+            metrics::Sources { shards, listeners, store: store.clone(), started: clock.now() };
+        tokio::spawn(door.serve(sources));
+    }
+    output::print(&format!("listening on http://{address}\n{announced}{demo}"))?;
     tracing::info!(%address, shards = threads.len(), recovered = pending.len(), "serving");
     tokio::select! {
         () = signals.next() => {}
