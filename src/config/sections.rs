@@ -1,5 +1,6 @@
 //! The sections of the configuration: their keys, types and defaults.
 
+use super::addresses::Addresses;
 use super::quantity;
 use crate::gateway::listener::Network;
 use crate::identity;
@@ -13,7 +14,7 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Where both doors listen; port 0 takes any free one.
-    pub listen: SocketAddr,
+    pub listen: Addresses,
     /// How many shards there are; 0 for one per core.
     pub shards: usize,
     /// The origins besides the server's own from which web pages may open a WebSocket.
@@ -33,7 +34,7 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: Addresses::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             shards: 0,
             origins: Vec::new(),
             proxies: Vec::new(),
