@@ -1,5 +1,6 @@
 //! The sections of the configuration: their keys, types and defaults.
 
+use super::addresses::Addresses;
 use super::quantity;
 use crate::gateway::listener::Network;
 use crate::identity;
@@ -13,7 +14,7 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Where both doors listen; port 0 takes any free one.
-    pub listen: SocketAddr,
+    pub listen: Addresses,
     /// Where `/metrics` is served; `None`: nowhere. Port 0 takes any free one.
     #[serde(with = "optional_address")]
     pub metrics: Option<SocketAddr>,
@@ -36,7 +37,7 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: Addresses::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             metrics: None,
             shards: 0,
             origins: Vec::new(),

@@ -19,7 +19,7 @@ const REQUESTS_END_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 /// What one thread is given.
 struct Place<S> {
     seat: Seat,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     services: Services<S>,
     connections: ConnectionSettings,
     http: listener::Settings,
@@ -42,10 +42,10 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// Puts each shard on a thread, with the socket it listens on.
+    /// Puts each shard on a thread, with the sockets it listens on.
     pub(super) fn start<S: Store>(
         config: &Config,
-        places: Vec<(Seat, TcpListener)>,
+        places: Vec<(Seat, Vec<TcpListener>)>,
         handle: &ShardHandle,
         services: &Services<S>,
         shutdown: &watch::Receiver<bool>,
@@ -54,12 +54,12 @@ impl Threads {
         let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
         let mut handles = Vec::with_capacity(places.len());
         let mut counters = Vec::with_capacity(places.len());
-        for (index, (seat, listener)) in places.into_iter().enumerate() {
+        for (index, (seat, listeners)) in places.into_iter().enumerate() {
             let counting = Arc::<listener::Counters>::default();
             counters.push(Arc::clone(&counting));
             let place = Place {
                 seat,
-                listener,
+                listeners,
                 services: services.clone(),
                 connections: connection_settings(config),
                 http: listener_settings(config, counting),
@@ -125,10 +125,11 @@ fn live<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Re
 }
 
 async fn work<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Result<()> {
-    let Place { seat, listener, services, connections, http, router, shutdown } = place;
+    let Place { seat, listeners, services, connections, http, router, shutdown } = place;
     let (local, shard) = seat.start(services, connections)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let door = listener::serve(listener, router, local, http, shutdown);
+    let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
+    let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+    let door = listener::serve(listeners, router, local, http, shutdown);
     let door = tokio::task::spawn_local(door);
     drop(told.send(News::Started));
     let ended = shard.await;
