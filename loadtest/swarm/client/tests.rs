@@ -155,7 +155,11 @@ fn say(frame: &ClientFrame<'_>) -> Said {
         ClientFrame::Ack(pairs) => {
             Said::Ack { sequence: pairs.iter().next().expect("one").1.get() }
         }
-        _ => Said::Other,
+        ClientFrame::Ping { .. }
+        | ClientFrame::Pong { .. }
+        | ClientFrame::Read { .. }
+        | ClientFrame::Ephemeral(_)
+        | ClientFrame::Watch(_) => Said::Other,
     }
 }
 
@@ -320,7 +324,7 @@ fn a_refusal_holds_and_the_message_goes_out_again_as_it_was() {
     let (rid, cmid) = script.live();
     assert_eq!(script.hear(&[refused(rid, ErrorCode::Overloaded, error_flag::NOT_APPLIED)]), []);
     script.now += 2_000_000;
-    script.with(|client, ctx| client.pump(ctx));
+    script.with(Client::pump);
     let said = script.said();
     let [Said::Resume, Said::Send { cmid: again, floor: 1, number: 1, .. }] = said[..] else {
         panic!("{said:?}")
@@ -335,7 +339,7 @@ fn an_impatient_writer_gives_up_what_was_not_applied_and_its_number_goes_on() {
     let (rid, cmid) = script.live();
     script.hear(&[refused(rid, ErrorCode::Overloaded, error_flag::NOT_APPLIED)]);
     script.now += 2_000_000;
-    script.with(|client, ctx| client.pump(ctx));
+    script.with(Client::pump);
     let said = script.said();
     let [Said::Resume, Said::Send { cmid: other, number: 1, .. }] = said[..] else {
         panic!("{said:?}")
@@ -350,14 +354,14 @@ fn an_impatient_writer_keeps_what_may_have_been_applied() {
     let (rid, cmid) = script.live();
     script.hear(&[refused(rid, ErrorCode::OutcomeUnknown, error_flag::UNKNOWN)]);
     script.now += 2_000_000;
-    script.with(|client, ctx| client.pump(ctx));
+    script.with(Client::pump);
     let said = script.said();
     let [Said::Resume, Said::Send { cmid: again, rid, .. }] = said[..] else { panic!("{said:?}") };
     assert_eq!(again, cmid);
     // Refused and not applied now; but an earlier attempt may have been.
     script.hear(&[refused(rid, ErrorCode::Overloaded, error_flag::NOT_APPLIED)]);
     script.now += 2_000_000;
-    script.with(|client, ctx| client.pump(ctx));
+    script.with(Client::pump);
     assert!(matches!(script.said()[..], [Said::Resume, Said::Send { cmid: c, .. }] if c == cmid));
     assert!(script.tally.refused.is_empty());
 }
@@ -367,7 +371,7 @@ fn what_is_unanswered_when_the_connection_ends_is_settled_by_its_entry_or_sent_a
     for stored in [true, false] {
         let mut script = Script::new(None);
         let (_, cmid) = script.live();
-        script.with(|client, ctx| client.disconnected(ctx));
+        script.with(Client::disconnected);
         script.client.connected("host");
         let output = script.client.output().len();
         script.client.written(output);
