@@ -100,7 +100,8 @@ mod tests {
 
     fn report(figures: &[(&str, f64)]) -> Report {
         let figures = figures.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-        let stage = StageReport { name: "run".to_owned(), figures, needed: Vec::new() };
+        let stage =
+            StageReport { name: "run".to_owned(), figures, needed: Vec::new(), memory: Vec::new() };
         let settings = serde_json::Value::Null;
         let machine = Machine::default();
         Report { scenario: "pairs".to_owned(), settings, machine, stages: vec![stage] }

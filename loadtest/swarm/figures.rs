@@ -24,12 +24,13 @@ pub(crate) enum Better {
 }
 
 /// What ends in one of these is better in that direction; the first that fits counts.
-const DIRECTIONS: [(&str, Better); 23] = [
+const DIRECTIONS: [(&str, Better); 24] = [
     ("lost", Better::Zero),
     ("duplicated", Better::Zero),
     ("reordered", Better::Zero),
     ("unsettled", Better::Zero),
     ("faults", Better::Zero),
+    ("silent", Better::Zero),
     ("generator_lag_p99_us", Better::Neither),
     ("generator_lag_max_us", Better::Neither),
     ("connect_to_ready_max_us", Better::Neither),

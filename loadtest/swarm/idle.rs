@@ -104,7 +104,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     figures.insert("connections".to_owned(), last.0);
     watch(&run, options.watch_seconds, last.0, &mut figures)?;
     let needed = vec!["connections".to_owned()];
-    let stage = StageReport { name: "rest".to_owned(), figures, needed };
+    let stage = StageReport { name: "rest".to_owned(), figures, needed, memory: Vec::new() };
     Ok(Report {
         scenario: "idle".to_owned(),
         settings: serde_json::to_value(options)?,

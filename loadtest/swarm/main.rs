@@ -22,6 +22,7 @@ mod histogram;
 mod idle;
 mod ledger;
 mod message;
+mod planning;
 mod report;
 mod resume;
 mod run;

@@ -31,6 +31,9 @@ pub(crate) struct StageReport {
     pub figures: Figures,
     /// Figures that must be above 0, or the stage has shown nothing.
     pub needed: Vec<String>,
+    /// The servers' resident memory in KiB through the stage, each with its second.
+    #[serde(default)]
+    pub memory: Vec<(f64, f64)>,
 }
 
 /// The machine of a run.
@@ -148,7 +151,12 @@ mod tests {
             scenario: "pairs".to_owned(),
             settings: serde_json::json!({"rate": 2}),
             machine: Machine::here(),
-            stages: vec![StageReport { name: "run".to_owned(), figures, needed }],
+            stages: vec![StageReport {
+                name: "run".to_owned(),
+                figures,
+                needed,
+                memory: Vec::new(),
+            }],
         }
     }
 

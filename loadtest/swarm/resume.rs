@@ -85,7 +85,12 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         scenario: "resume".to_owned(),
         settings: serde_json::to_value(options)?,
         machine: Machine::here(),
-        stages: vec![StageReport { name: "catching up".to_owned(), figures, needed }],
+        stages: vec![StageReport {
+            name: "catching up".to_owned(),
+            figures,
+            needed,
+            memory: Vec::new(),
+        }],
     })
 }
 

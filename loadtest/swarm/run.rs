@@ -1,24 +1,29 @@
 //! Runs a scenario that sends messages: servers, chats, connections, stages, report.
 
 use crate::Failure;
-use crate::client::{Kind, Member};
 use crate::clock::{self, MILLISECOND, SECOND};
 use crate::figures::{self, Usage};
-use crate::fleet::{CONNECTIONS_MAX, Fleet};
+use crate::fleet::Fleet;
+use crate::planning::{deal, plan, seat, timetable};
 use crate::report::{Machine, Report, StageReport};
 use crate::scenario::{Running, Scenario};
 use crate::server::probe::{self, Kernel, Memory, Metrics};
-use crate::server::{Account, Scratch, Server, rest};
+use crate::server::{Scratch, Server};
 use crate::tally::Tally;
-use crate::worker::command::{Command, Cut, Plan, Stage};
-use crate::worker::settles_by;
-use std::time::Duration;
+use crate::worker::command::Command;
 
-/// How many times what is measured with a window counts as what the server takes.
-const CAPACITY_WINDOW: usize = 8;
+/// How many each writer keeps unanswered while it is measured what the server takes. With many writers
+/// one is enough, and more would only make each sync longer.
+const CAPACITY_WINDOW: usize = 1;
 
 /// How often memory is looked at.
 const SAMPLE: u64 = SECOND / 2;
+
+/// How many looks a report tells of.
+const SAMPLES_MAX: usize = 200;
+
+/// How often a long run says that it goes on.
+const SIGN_OF_LIFE: u64 = 60 * SECOND;
 
 /// Until the first message of a stage: time for the order to arrive.
 const LEAD: u64 = 300 * MILLISECOND;
@@ -66,9 +71,8 @@ fn overload(
     let window = Some(scenario.window.unwrap_or(CAPACITY_WINDOW));
     let closed = Scenario { window, patience_ms: None, ..scenario.clone() };
     let capacity = run.stage("capacity", &closed)?;
-    let taken = |report: &StageReport| {
-        report.figures.get("acknowledged_per_second").copied().unwrap_or_default()
-    };
+    let taken =
+        |report: &StageReport| report.figures.get("taken_per_second").copied().unwrap_or_default();
     let most = taken(&capacity);
     stages.push(capacity);
     for factor in &scenario.overload {
@@ -122,7 +126,7 @@ impl Run {
         scenario: &Scenario,
     ) -> Result<StageReport, Failure> {
         let stage = timetable(scenario, clock::now() + LEAD);
-        let measured = stage.measured;
+        let (begin, measured) = (stage.begin, stage.measured);
         self.fleet.order(&Command::Send(stage))?;
         clock::sleep_until(measured.0);
         let before = self.reading()?;
@@ -148,8 +152,22 @@ impl Run {
         } else {
             Vec::new()
         };
-        let figures = figures::of_stage(&tally, &usage, scenario.kind);
-        Ok(StageReport { name: name.to_owned(), figures, needed })
+        let mut figures = figures::of_stage(&tally, &usage, scenario.kind);
+        if tally.last_acknowledged > begin {
+            // All that was taken in the end, by the time until it was: a slow disk takes in bursts.
+            let took = clock::seconds(tally.last_acknowledged - begin);
+            let all = f64::from(u32::try_from(tally.counts.acknowledged)?);
+            figures.insert("taken_per_second".to_owned(), all / took);
+        }
+        if scenario.name == "hold" {
+            let spoke = tally.counts.writers.min(tally.counts.receivers);
+            let silent = self.connections.saturating_sub(usize::try_from(spoke)?);
+            figures.insert("silent".to_owned(), f64::from(u32::try_from(silent)?));
+        }
+        let each = usage.memory.len().div_ceil(SAMPLES_MAX).max(1);
+        let sampled = usage.memory.iter().step_by(each);
+        let memory = sampled.map(|(at, memory)| (*at, memory.resident_kib)).collect();
+        Ok(StageReport { name: name.to_owned(), figures, needed, memory })
     }
 
     /// Looks at memory until the measured time is over; drains the server halfway if it is to be.
@@ -161,6 +179,7 @@ impl Run {
     ) -> Result<(), Failure> {
         let middle = measured.0.midpoint(measured.1);
         let mut draining = drain;
+        let mut said = measured.0;
         loop {
             let now = clock::now();
             if now >= measured.1 {
@@ -171,6 +190,11 @@ impl Run {
                 self.servers.iter_mut().try_for_each(Server::drain_and_restart)?;
             }
             if let Some(memory) = self.memory()? {
+                if now >= said + SIGN_OF_LIFE {
+                    said = now;
+                    let at = clock::seconds(now - measured.0);
+                    println!("{at:>6.0} s: servers have {} KiB", memory.resident_kib);
+                }
                 usage.memory.push((clock::seconds(now - measured.0), memory));
             }
             clock::sleep_until((now + SAMPLE).min(measured.1));
@@ -236,140 +260,4 @@ struct Reading {
     server_cpu: Option<f64>,
     generator_cpu: f64,
     metrics: Option<Metrics>,
-}
-
-/// Puts accounts into chats, as many as go into whole ones.
-fn seat(
-    scenario: &Scenario,
-    number: usize,
-    server: &Server,
-    accounts: &[Account],
-) -> Result<Vec<Member>, Failure> {
-    let groups: Vec<&[Account]> = accounts.chunks_exact(scenario.members).collect();
-    let silent = scenario.rate <= 0.0 && scenario.window.is_none();
-    let chats = if silent {
-        vec![None; groups.len()]
-    } else {
-        let made = rest::make_chats(server.address, &groups)?;
-        made.into_iter().map(Some).collect()
-    };
-    let slow_first = scenario.members - scenario.slow_members();
-    let mut members = Vec::with_capacity(accounts.len());
-    for (group, conversation) in groups.iter().zip(chats) {
-        for (place, account) in group.iter().enumerate() {
-            let stream = u16::try_from(place).ok();
-            members.push(Member {
-                token: account.access_token.clone(),
-                server: number,
-                conversation,
-                stream: stream.filter(|_| place < scenario.writers && conversation.is_some()),
-                slow: place >= slow_first,
-            });
-        }
-    }
-    Ok(members)
-}
-
-/// Shares members among workers, conversations kept together.
-fn deal(scenario: &Scenario, mut members: Vec<Member>) -> Vec<Vec<Member>> {
-    let workers = members.len().div_ceil(CONNECTIONS_MAX).max(scenario.workers).max(1);
-    let each = members.len().div_ceil(workers).next_multiple_of(scenario.members);
-    let mut shares = Vec::new();
-    while members.len() > each {
-        let rest = members.split_off(each);
-        shares.push(std::mem::replace(&mut members, rest));
-    }
-    shares.push(members);
-    shares
-}
-
-/// What all workers are told alike.
-fn plan(scenario: &Scenario, servers: &[Server]) -> Result<Plan, Failure> {
-    Ok(Plan {
-        turn: (0, 1),
-        run: getrandom::u32()?,
-        servers: servers.iter().map(|server| server.address).collect(),
-        members: Vec::new(),
-        ping_seconds: scenario.ping_seconds,
-        sync: scenario.rate > 0.0 || scenario.window.is_some(),
-        ack_after: clock::from_seconds(scenario.ack),
-        connecting_max: scenario.connecting,
-    })
-}
-
-/// The moments of a stage that begins at `begin`.
-fn timetable(scenario: &Scenario, begin: u64) -> Stage {
-    let from = begin + clock::from_seconds(scenario.warm_up);
-    let seconds = clock::from_seconds(scenario.seconds);
-    let until = from + seconds;
-    let mut cuts = Vec::new();
-    for plan in &scenario.cuts {
-        let first = from + clock::from_seconds(scenario.seconds * plan.first + plan.every);
-        let step = clock::from_seconds(plan.every);
-        let mut at = first;
-        while at < until {
-            cuts.push(Cut { at, share: plan.share, how: plan.how });
-            if step == 0 {
-                break;
-            }
-            at += step;
-        }
-    }
-    cuts.sort_unstable_by_key(|cut| cut.at);
-    let settle = Duration::try_from_secs_f64(scenario.settle).unwrap_or_default();
-    Stage {
-        begin,
-        end: until,
-        measured: (from, until),
-        settled_by: settles_by(until, settle, scenario.kind == Kind::Ephemeral),
-        rate: scenario.rate,
-        window: scenario.window,
-        kind: scenario.kind,
-        bytes: scenario.bytes,
-        patience: scenario.patience_ms.map(|millis| millis.saturating_mul(MILLISECOND)),
-        cuts,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::scenario::{CutPlan, Name};
-    use crate::worker::command::How;
-
-    fn members(count: usize) -> Vec<Member> {
-        let member = Member {
-            token: String::new(),
-            server: 0,
-            conversation: None,
-            stream: None,
-            slow: false,
-        };
-        vec![member; count]
-    }
-
-    #[test]
-    fn conversations_stay_with_one_worker() {
-        let scenario = Scenario { members: 10, workers: 3, ..Scenario::named(Name::Group) };
-        let sizes: Vec<usize> = deal(&scenario, members(100)).iter().map(Vec::len).collect();
-        assert_eq!(sizes, [40, 40, 20]);
-        let sizes: Vec<usize> =
-            deal(&Scenario::named(Name::Pairs), members(38_002)).iter().map(Vec::len).collect();
-        assert!(sizes.len() == 3 && sizes.iter().all(|size| *size <= CONNECTIONS_MAX));
-    }
-
-    #[test]
-    fn cuts_fall_into_the_measured_time_in_order() {
-        let cut = |first, every| CutPlan { first, every, share: 1.0, how: How::Reset };
-        let scenario = Scenario {
-            warm_up: 1.0,
-            seconds: 10.0,
-            cuts: vec![cut(0.5, 0.0), cut(0.0, 3.0)],
-            ..Scenario::named(Name::Pairs)
-        };
-        let stage = timetable(&scenario, 0);
-        let at: Vec<u64> = stage.cuts.iter().map(|cut| cut.at / SECOND).collect();
-        assert_eq!(at, [4, 6, 7, 10]);
-        assert_eq!(stage.measured, (SECOND, 11 * SECOND));
-    }
 }

@@ -166,6 +166,7 @@ impl Scenario {
                 overload: vec![1.0, 2.0, 10.0],
                 store_bytes_per_second: Some(512 << 10),
                 patience_ms: Some(2_000),
+                settle: 120.0,
                 ..pairs
             },
             Name::Drain => Self { drain: true, seconds: 20.0, ..pairs },

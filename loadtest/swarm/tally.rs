@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Tally {
     /// Whole counts.
     pub counts: Counts,
+    /// When the last message was acknowledged.
+    pub last_acknowledged: u64,
     /// Refused messages by the name of the code; each was given up, surely not applied.
     pub refused: BTreeMap<String, u64>,
     /// From the connect to the end of the first SYNC.
@@ -102,6 +104,7 @@ impl Tally {
     /// Adds those of another worker.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.counts.add(&other.counts);
+        self.last_acknowledged = self.last_acknowledged.max(other.last_acknowledged);
         for (code, count) in &other.refused {
             *self.refused.entry(code.clone()).or_default() += count;
         }
@@ -128,8 +131,11 @@ mod tests {
         one.counts.lost = 1;
         one.refused.insert("overloaded".to_owned(), 2);
         one.due_to_sent.record(5_000_000);
+        one.last_acknowledged = 7;
         let mut sum = one.clone();
+        sum.last_acknowledged = 5;
         sum.merge(&one);
+        assert_eq!(sum.last_acknowledged, 7);
         assert_eq!(sum.counts.lost, 2);
         assert_eq!(sum.refused["overloaded"], 4);
         assert_eq!(sum.due_to_sent.quantiles().count, 2);

@@ -125,6 +125,7 @@ impl Outbox {
         }
         self.acknowledged = self.acknowledged.max(pending.number);
         ctx.tally.counts.acknowledged += 1;
+        ctx.tally.last_acknowledged = ctx.now;
         ctx.tally.counts.acknowledged_in_window += u64::from(ctx.is_measured(ctx.now));
         if ctx.is_measured(pending.due) {
             ctx.tally.due_to_sent.record(ctx.now.saturating_sub(pending.due));

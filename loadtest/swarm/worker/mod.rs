@@ -298,8 +298,9 @@ impl Worker {
         let goal = usize::try_from(passed * count / u128::from(interval)).unwrap_or(usize::MAX);
         for at in next..goal.min(self.seats.len()) {
             let Some(seat) = self.seats.get_mut(at) else { break };
-            let silent = !std::mem::take(&mut seat.active);
-            if silent && seat.client.state == State::Live && !seat.trickles {
+            // Who reads a byte a second says nothing else.
+            let silent = !std::mem::take(&mut seat.active) || seat.trickles;
+            if silent && seat.client.state == State::Live {
                 let index = u32::try_from(at).unwrap_or(u32::MAX);
                 self.with(index, now, |seat, _, _| seat.client.ping());
             }
