@@ -4,7 +4,7 @@
 //! arrives meanwhile is the next batch. An owner that has nothing to do is parked and, after a
 //! while, forgotten; loading it again is a few reads.
 
-use super::core::Core;
+use super::core::{Core, give_back};
 use super::mailbox::Origin;
 use crate::chat::{BATCH_REQUESTS_MAX, Owner, Request, View};
 use crate::model::{CommandError, ConversationId, Timestamp};
@@ -30,12 +30,14 @@ const REMEMBERED_MAX: usize = 1_000_000;
 /// How long an owner with unfinished business waits before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 
+type Slots = HashMap<ConversationId, Slot, ahash::RandomState>;
+
 type ViewReply = oneshot::Sender<Result<Rc<View>, CommandError>>;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    slots: RefCell<HashMap<ConversationId, Slot, ahash::RandomState>>,
+    slots: RefCell<Slots>,
     queued: std::cell::Cell<usize>,
 }
 
@@ -46,8 +48,8 @@ struct Slot {
     view: Option<Rc<View>>,
     waiting: Vec<ViewReply>,
     state: State,
-    /// Wakes a task that waits to try again.
-    more: Rc<Notify>,
+    /// Wakes a task that waits to try again, while there is one.
+    more: Option<Rc<Notify>>,
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +100,9 @@ impl Owners {
         let mut slots = self.slots.borrow_mut();
         let slot = slots.entry(id).or_default();
         put(slot);
-        slot.more.notify_one();
+        if let Some(more) = &slot.more {
+            more.notify_one();
+        }
         match std::mem::replace(&mut slot.state, State::Working) {
             State::New => {
                 tokio::task::spawn_local(work_from_load(Rc::clone(core), id));
@@ -110,20 +114,25 @@ impl Owners {
         }
     }
 
-    /// The next batch of a conversation.
+    /// The next batch of a conversation. With the last of the queue its buffer goes too: it would be
+    /// most of what a conversation at rest takes.
     fn take(&self, id: ConversationId) -> Vec<Request<Origin>> {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get_mut(&id) else { return Vec::new() };
-        let count = slot.queue.len().min(BATCH_REQUESTS_MAX);
-        self.queued.set(self.queued.get().saturating_sub(count));
-        slot.queue.drain(..count).collect()
+        let batch: Vec<_> = if slot.queue.len() <= BATCH_REQUESTS_MAX {
+            std::mem::take(&mut slot.queue).into()
+        } else {
+            slot.queue.drain(..BATCH_REQUESTS_MAX).collect()
+        };
+        self.queued.set(self.queued.get().saturating_sub(batch.len()));
+        batch
     }
 
     fn publish(&self, id: ConversationId, owner: &Owner<Origin>) {
         let mut slots = self.slots.borrow_mut();
         let Some(slot) = slots.get_mut(&id) else { return };
         let view = Rc::new(owner.view());
-        for waiting in slot.waiting.drain(..) {
+        for waiting in std::mem::take(&mut slot.waiting) {
             drop(waiting.send(Ok(Rc::clone(&view))));
         }
         slot.view = Some(view);
@@ -141,6 +150,7 @@ impl Owners {
         if !slot.queue.is_empty() || !slot.waiting.is_empty() {
             return Some(owner);
         }
+        slot.more = None;
         slot.state = State::Parked { owner, since: now };
         None
     }
@@ -158,7 +168,8 @@ impl Owners {
     }
 
     fn notifier(&self, id: ConversationId) -> Option<Rc<Notify>> {
-        self.slots.borrow().get(&id).map(|slot| Rc::clone(&slot.more))
+        let mut slots = self.slots.borrow_mut();
+        slots.get_mut(&id).map(|slot| Rc::clone(slot.more.get_or_insert_default()))
     }
 
     /// Whether any conversation has work.
@@ -166,34 +177,41 @@ impl Owners {
         self.slots.borrow().values().any(|slot| matches!(slot.state, State::Working))
     }
 
-    /// Forgets owners that had nothing to do for a while, and the oldest of too many.
+    /// Forgets owners that had nothing to do for a while, and the oldest of too many; gives back what
+    /// the table no longer needs.
     pub(super) fn sweep(&self, now: Timestamp) {
         let mut slots = self.slots.borrow_mut();
-        slots.retain(|_, slot| match &slot.state {
-            State::Parked { since, .. } => now.since(*since) < PARKED,
-            State::New | State::Working => true,
-        });
-        let mut parked: Vec<(Timestamp, ConversationId, usize)> = slots
-            .iter()
-            .filter_map(|(id, slot)| match &slot.state {
-                State::Parked { owner, since } => Some((*since, *id, owner.remembered())),
-                State::New | State::Working => None,
-            })
-            .collect();
-        let mut remembered: usize = parked.iter().map(|(.., entries)| entries).sum();
-        let mut count = parked.len();
+        forget(&mut slots, now);
+        give_back(&mut slots);
+    }
+}
+
+/// Forgets what [`Owners::sweep`] says.
+fn forget(slots: &mut Slots, now: Timestamp) {
+    slots.retain(|_, slot| match &slot.state {
+        State::Parked { since, .. } => now.since(*since) < PARKED,
+        State::New | State::Working => true,
+    });
+    let mut parked: Vec<(Timestamp, ConversationId, usize)> = slots
+        .iter()
+        .filter_map(|(id, slot)| match &slot.state {
+            State::Parked { owner, since } => Some((*since, *id, owner.remembered())),
+            State::New | State::Working => None,
+        })
+        .collect();
+    let mut remembered: usize = parked.iter().map(|(.., entries)| entries).sum();
+    let mut count = parked.len();
+    if count <= PARKED_MAX && remembered <= REMEMBERED_MAX {
+        return;
+    }
+    parked.sort_unstable();
+    for (_, id, entries) in parked {
         if count <= PARKED_MAX && remembered <= REMEMBERED_MAX {
-            return;
+            break;
         }
-        parked.sort_unstable();
-        for (_, id, entries) in parked {
-            if count <= PARKED_MAX && remembered <= REMEMBERED_MAX {
-                break;
-            }
-            slots.remove(&id);
-            count -= 1;
-            remembered -= entries;
-        }
+        slots.remove(&id);
+        count -= 1;
+        remembered -= entries;
     }
 }
 

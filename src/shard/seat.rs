@@ -127,7 +127,7 @@ async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) ->
         let mut interval = tokio::time::interval(SWEEP);
         loop {
             interval.tick().await;
-            core.sweep();
+            core.sweep(core.clock.now());
         }
     };
     tokio::select! {
