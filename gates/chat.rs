@@ -64,6 +64,18 @@ pub(crate) fn service(store: NullStore) -> Chat<NullStore> {
     Chat::new(store, chat::Settings::default())
 }
 
+/// A shard in memory. Must be made and used inside a runtime for local tasks.
+pub(crate) fn shard(
+    chat: Chat<NullStore>,
+    store: NullStore,
+) -> Result<MemoryShard<NullStore>, Failure> {
+    let identity = Identity::new(store, Keys::generate()?, identity::Settings::default());
+    let services = Services { chat, identity, clock: Clock::new(NOW) };
+    let settings =
+        ConnectionSettings { limits: Limits::default(), outbox_bytes_max: limit::OUTBOX_BYTES_MAX };
+    Ok(MemoryShard::new(services, settings)?)
+}
+
 /// The WebSocket message of a client with this payload.
 pub(crate) fn masked(payload: &[u8]) -> Vec<u8> {
     let mask = [0x11, 0xa5, 0xff, 0x3c];
@@ -99,9 +111,18 @@ pub(crate) fn hello() -> Result<Vec<u8>, Failure> {
 /// The SEND of the message with this number, from 1: it becomes the entry with that sequence. Its
 /// writer has seen everything below `floor`.
 pub(crate) fn send(number: u64, floor: u64) -> Result<Vec<u8>, Failure> {
+    send_to(conversation()?, number, floor)
+}
+
+/// The same to any conversation.
+pub(crate) fn send_to(
+    conversation: ConversationId,
+    number: u64,
+    floor: u64,
+) -> Result<Vec<u8>, Failure> {
     Ok(encoded(&ClientFrame::Send(SendFrame {
         rid: number,
-        conversation: conversation()?,
+        conversation,
         client_message: id(ClientMessageId::new, number)?,
         floor: Sequence::new(floor).ok_or("no such sequence")?,
         kind: KIND,
@@ -136,16 +157,7 @@ impl Room {
     /// Must be made and used inside a runtime for local tasks.
     pub(crate) fn new(users: u64) -> Result<Self, Failure> {
         let store = store(users)?;
-        let services = Services {
-            chat: service(store.clone()),
-            identity: Identity::new(store, Keys::generate()?, identity::Settings::default()),
-            clock: Clock::new(NOW),
-        };
-        let settings = ConnectionSettings {
-            limits: Limits::default(),
-            outbox_bytes_max: limit::OUTBOX_BYTES_MAX,
-        };
-        let mut shard = MemoryShard::new(services, settings)?;
+        let mut shard = shard(service(store.clone()), store)?;
         let hello = masked(&hello()?);
         let connect = |number| -> Result<ConnectionKey, Failure> {
             Ok(shard.connect(granted(number)?, &mut hello.clone())?)
