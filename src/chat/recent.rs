@@ -34,8 +34,8 @@ type Key = (UserId, ClientMessageId);
 pub(super) struct Recent {
     /// The entries from `complete_from` on, in sequence order without holes.
     ring: VecDeque<(Option<Key>, Copy)>,
-    /// The same by key, once there are more than [`IN_LINE_MAX`].
-    by_key: HashMap<Key, Copy, ahash::RandomState>,
+    /// Where the newest copy of each send lies, once there are more than [`IN_LINE_MAX`] entries.
+    by_key: HashMap<Key, Sequence, ahash::RandomState>,
     complete_from: Sequence,
 }
 
@@ -64,7 +64,7 @@ impl Recent {
         if !was_indexed {
             self.index();
         } else if let Some(key) = key {
-            self.by_key.insert(key, copy);
+            self.by_key.insert(key, copy.sequence);
         }
         if self.ring.len() > RING_ENTRIES_MAX {
             self.forget_oldest();
@@ -78,7 +78,7 @@ impl Recent {
             let (key, copy) = remember(entry);
             self.ring.push_front((key, copy));
             if let Some(key) = key.filter(|_| was_indexed) {
-                self.by_key.entry(key).or_insert(copy);
+                self.by_key.entry(key).or_insert(copy.sequence);
             }
             self.complete_from = entry.sequence;
         }
@@ -90,11 +90,12 @@ impl Recent {
     /// The copy of a send, if it is in the ring.
     pub(super) fn find(&self, sender: UserId, client_message: ClientMessageId) -> Option<Copy> {
         let key = (sender, client_message);
-        if self.is_indexed() {
-            return self.by_key.get(&key).copied();
+        if !self.is_indexed() {
+            let found = self.ring.iter().rev().find(|(known, _)| *known == Some(key));
+            return found.map(|(_, copy)| *copy);
         }
-        let found = self.ring.iter().rev().find(|(known, _)| *known == Some(key));
-        found.map(|(_, copy)| *copy)
+        let index = usize::try_from(self.by_key.get(&key)?.since(self.complete_from)).ok()?;
+        self.ring.get(index).map(|(_, copy)| *copy)
     }
 
     fn is_indexed(&self) -> bool {
@@ -104,7 +105,7 @@ impl Recent {
     /// Makes the table of a ring that has just outgrown [`IN_LINE_MAX`].
     fn index(&mut self) {
         if self.is_indexed() {
-            let keyed = self.ring.iter().filter_map(|(key, copy)| Some(((*key)?, *copy)));
+            let keyed = self.ring.iter().filter_map(|(key, copy)| Some(((*key)?, copy.sequence)));
             self.by_key.extend(keyed);
         }
     }
@@ -112,7 +113,7 @@ impl Recent {
     fn forget_oldest(&mut self) {
         let Some((key, oldest)) = self.ring.pop_front() else { return };
         if let Some(key) = key
-            && self.by_key.get(&key) == Some(&oldest)
+            && self.by_key.get(&key) == Some(&oldest.sequence)
         {
             self.by_key.remove(&key);
         }

@@ -9,12 +9,15 @@
 //! nothing is accepted; since a silent connection loses its slot after the idle time-out, service
 //! always resumes.
 
+mod counters;
 mod network;
 mod proxy;
 
+pub use counters::{Counters, Counts};
 pub use network::{Network, NotANetwork};
 
 use super::upgrade::{self, Door};
+use crate::model::ErrorCode;
 use crate::shard::LocalShard;
 use axum::Router;
 use axum::body::Body;
@@ -33,6 +36,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,6 +57,8 @@ pub struct Settings {
     pub proxies: Vec<Network>,
     /// Who may upgrade.
     pub upgrade: upgrade::Settings,
+    /// Where the listener counts.
+    pub counters: Arc<Counters>,
 }
 
 /// The most bytes of a request's head, and of what is read of a body at a time.
@@ -94,7 +100,7 @@ struct Front {
 ///
 /// Must run on a runtime that can spawn local tasks.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     router: Router,
     local: LocalShard,
     settings: Settings,
@@ -105,18 +111,22 @@ pub async fn serve(
         Door::Echo => local.adopt_echo(socket, early),
     });
     let phase = watch::Sender::new(Phase::Serving);
-    serve_front(listener, Rc::new(Front { router, adopt, settings, phase }), shutdown).await;
+    serve_front(listeners, Rc::new(Front { router, adopt, settings, phase }), shutdown).await;
 }
 
-async fn serve_front(listener: TcpListener, front: Rc<Front>, mut shutdown: watch::Receiver<bool>) {
+async fn serve_front(
+    listeners: Vec<TcpListener>,
+    front: Rc<Front>,
+    mut shutdown: watch::Receiver<bool>,
+) {
     let slots = Arc::new(Semaphore::new(to_usize(front.settings.connections_max)));
     tokio::select! {
-        () = accept(&listener, &front, &slots) => {}
+        () = accept(&listeners, &front, &slots) => {}
         // An error says that the sender is gone, which ends service as well.
         _ = shutdown.wait_for(|told| *told) => {}
     }
     // Closed first, so that the kernel completes no further handshake here.
-    drop(listener);
+    drop(listeners);
     front.phase.send_replace(Phase::Draining);
     let all = slots.acquire_many(front.settings.connections_max);
     if tokio::time::timeout(front.settings.drain_timeout, all).await.is_err() {
@@ -130,15 +140,20 @@ fn to_usize(number: u32) -> usize {
 }
 
 /// Accepts for ever; returns only if the slots are gone, which nothing does.
-async fn accept(listener: &TcpListener, front: &Rc<Front>, slots: &Arc<Semaphore>) {
+async fn accept(listeners: &[TcpListener], front: &Rc<Front>, slots: &Arc<Semaphore>) {
     let (mut in_a_row, mut failures) = (0_u32, 0_u32);
+    let mut turns = (0..listeners.len()).cycle();
     while let Ok(slot) = Arc::clone(slots).acquire_owned().await {
-        match listener.accept().await {
+        let first = turns.next().unwrap_or(0);
+        match poll_fn(|context| poll_accept(listeners, first, context)).await {
             Ok((stream, peer)) => {
                 failures = 0;
                 let front = Rc::clone(front);
                 tokio::task::spawn_local(async move {
+                    let counters = &front.settings.counters;
+                    counters.connections.add(1);
                     welcome(stream, peer, &front).await;
+                    counters.connections.subtract_one();
                     drop(slot);
                 });
             }
@@ -157,6 +172,17 @@ async fn accept(listener: &TcpListener, front: &Rc<Front>, slots: &Arc<Semaphore
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// The next connection of any listener; the one that is asked first changes, so that none starves.
+fn poll_accept(
+    listeners: &[TcpListener],
+    first: usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    let (later, sooner) = listeners.split_at_checked(first).unwrap_or((listeners, &[]));
+    let mut accepts = sooner.iter().chain(later).map(|listener| listener.poll_accept(context));
+    accepts.find(Poll::is_ready).unwrap_or(Poll::Pending)
 }
 
 /// Whether an accept failed because the peer has gone again, which concerns no other.
@@ -250,16 +276,18 @@ async fn respond(
     front: &Front,
     upgraded: &Cell<Option<Door>>,
 ) -> Result<Response<Body>, Infallible> {
-    let Some(door) = front.settings.upgrade.door(request.uri().path()) else {
-        return front.router.clone().oneshot(request).await;
+    let response = match front.settings.upgrade.door(request.uri().path()) {
+        None => front.router.clone().oneshot(request).await?,
+        Some(door) => match upgrade::answer(&mut request, &front.settings.upgrade, door) {
+            Ok(response) => {
+                upgraded.set(Some(door));
+                response
+            }
+            Err(problem) => problem.into_response(),
+        },
     };
-    match upgrade::answer(&mut request, &front.settings.upgrade, door) {
-        Ok(response) => {
-            upgraded.set(Some(door));
-            Ok(response)
-        }
-        Err(problem) => Ok(problem.into_response()),
-    }
+    front.settings.counters.answered(response.extensions().get::<ErrorCode>().copied());
+    Ok(response)
 }
 
 /// Gives an upgraded socket and the bytes read behind its handshake to the shard.

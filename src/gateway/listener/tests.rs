@@ -33,13 +33,17 @@ fn settings() -> Settings {
         drain_timeout: Duration::from_mins(1),
         proxies: Vec::new(),
         upgrade: upgrade::Settings { origins: Vec::new(), echo: true },
+        counters: Arc::default(),
     }
 }
 
 impl Served {
     async fn new(settings: Settings) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
+        Self::listening(vec![a_listener().await], settings)
+    }
+
+    fn listening(listeners: Vec<TcpListener>, settings: Settings) -> Self {
+        let address = listeners[0].local_addr().expect("bound");
         let router = Router::new()
             .route("/ping", get(|| async { "pong" }))
             .route("/slow", get(|| tokio::time::sleep(Duration::from_millis(300))))
@@ -51,7 +55,7 @@ impl Served {
         let phase = watch::Sender::new(Phase::Serving);
         let front = Rc::new(Front { router, adopt, settings, phase });
         let (shutdown, told) = watch::channel(false);
-        let ended = tokio::task::spawn_local(serve_front(listener, front, told));
+        let ended = tokio::task::spawn_local(serve_front(listeners, front, told));
         Self { address, adopted: adopted.into(), shutdown, ended: Some(ended).into() }
     }
 
@@ -76,6 +80,10 @@ impl Served {
         let ended = self.ended.borrow_mut().take().expect("stopped once");
         ended.await.expect("no panic");
     }
+}
+
+async fn a_listener() -> TcpListener {
+    TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port")
 }
 
 /// Reads until what came ends with `end`.
@@ -204,6 +212,28 @@ fn no_more_connections_are_served_than_there_are_slots() {
         let mut taken = Vec::new();
         for _ in 0..4 {
             let mut stream = served.say(PING).await;
+            read_until(&mut stream, "pong").await;
+            taken.push(stream);
+        }
+        let mut waiting = served.say(PING).await;
+        let early = tokio::time::timeout(Duration::from_millis(100), waiting.read_u8()).await;
+        assert!(early.is_err(), "served beyond its slots");
+        taken.pop();
+        read_until(&mut waiting, "pong").await;
+    });
+}
+
+#[test]
+fn every_listener_is_served_and_all_share_the_slots() {
+    on_a_shard(async {
+        let listeners = vec![a_listener().await, a_listener().await];
+        let addresses = listeners.iter().map(|listener| listener.local_addr().expect("bound"));
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let served = Served::listening(listeners, settings());
+        let mut taken = Vec::new();
+        for address in [addresses[0], addresses[1], addresses[1], addresses[1]] {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            stream.write_all(PING.as_bytes()).await.expect("sent");
             read_until(&mut stream, "pong").await;
             taken.push(stream);
         }
