@@ -176,13 +176,13 @@ mod tests {
         }
         assert_eq!((recent.by_key.capacity(), find(&recent, 101)), (0, Some(101)));
         let mut grown = Recent::after(Sequence::new(100).expect("small"));
-        for (recent, older) in [(&mut recent, 95..=100), (&mut grown, 1..=100)] {
+        for (recent, older, next) in [(&mut recent, 95..=100, 109), (&mut grown, 1..=100, 101)] {
             let older: Vec<Entry> = older.map(|n| entry(n, n)).collect();
             recent.extend_back(&older);
-            recent.push(&entry(109, 109));
+            recent.push(&entry(next, next));
             let oldest = older.first().map(|entry| entry.sequence.get());
             assert_eq!(oldest.and_then(|n| find(recent, n)), oldest);
-            assert_eq!((find(recent, 100), find(recent, 109)), (Some(100), Some(109)));
+            assert_eq!((find(recent, 100), find(recent, next)), (Some(100), Some(next)));
             assert_eq!(recent.by_key.len(), recent.len());
         }
     }
