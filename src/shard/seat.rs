@@ -98,12 +98,14 @@ impl Seat {
         let Services { chat, identity, clock } = services;
         let ConnectionSettings { limits, outbox_bytes_max } = settings;
         let reactor = Rc::new(Reactor::new(Settings { limits, outbox_bytes_max })?);
+        let local = Rc::clone(&reactor);
+        let fanout = Fanout::new(index, local, mailboxes.clone(), Arc::clone(&registry));
         let core = Rc::new(Core {
             index,
             chat,
             identity,
             clock,
-            fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry)),
+            fanout,
             registry,
             mailboxes,
             owners: Owners::default(),
@@ -121,7 +123,7 @@ async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) ->
     let asking = Rc::clone(&core);
     let asked = Rc::clone(&reactor);
     let now = move || clock.now();
-    let mailbox = move |ctx: &mut Context<'_>| mail.receive(ctx);
+    let mailbox = move |ctx: &mut Context<'_>, now| mail.receive(ctx, now);
     let handle = move |event| handle(&asking, &asked, event);
     let sweeps = async {
         let mut interval = tokio::time::interval(SWEEP);
@@ -153,8 +155,7 @@ impl<S: Store> Mail<S> {
     }
 
     /// Acts on some messages; whether there may be more.
-    pub(super) fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
-        let now = self.core.clock.now();
+    pub(super) fn receive(&mut self, ctx: &mut Context<'_>, now: Timestamp) -> bool {
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
             self.reactor.enter(now, |connections| {

@@ -14,7 +14,6 @@ use super::connections::Connections;
 use super::epoll::Event;
 use super::inbound::{Partial, Step, Unread};
 use super::websocket::HEAD_BYTES_MAX;
-use bytes::Bytes;
 use fastwebsockets::OpCode;
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -275,7 +274,7 @@ impl Connections {
             Step::Message { text, payload } => self.take_message(key, text, payload),
             Step::Ping(payload) => {
                 self.hear(key);
-                self.send(key, self.actor(key), OpCode::Pong, Bytes::from(payload.into_owned()));
+                self.send(key, self.actor(key), OpCode::Pong, &payload);
             }
             Step::Pong => self.hear(key),
             Step::Close(code) => {
@@ -294,7 +293,7 @@ impl Connections {
             }
             Some(Connection { role: Role::Echo, .. }) => {
                 let opcode = if text { OpCode::Text } else { OpCode::Binary };
-                self.send(key, None, opcode, Bytes::from(payload.into_owned()));
+                self.send(key, None, opcode, &payload);
             }
             None => {}
         }

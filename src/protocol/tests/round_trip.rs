@@ -122,7 +122,7 @@ proptest! {
         entry.encode(&mut out);
         let frame = frames(&out).next().expect("one").expect("whole");
         prop_assert_eq!(ServerFrame::decode(&frame), Ok(Some(ServerFrame::Entry(entry))));
-        let known = Served::Known { content, edited: None, erased: None };
+        let known = Served::Known { content: content.clone(), edited: None, erased: None };
         prop_assert_eq!(content::from_server(&entry), Ok(known));
     }
 
