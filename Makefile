@@ -11,7 +11,7 @@ CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 gates fuzz manifests
+CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 swarm gates fuzz manifests
 
 .PHONY: help test run $(CHECKS) sabotage idle durable resume setup
 
@@ -73,9 +73,19 @@ gates: ## Instructions, allocations and bytes of a message stay within gates/lim
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-idle durable resume: ## Measure: memory of an idle connection; durable sends a second; catching up
-	cargo build --release --features loadtest --bins
-	target/release/loadtest $@
+swarm: target/release/swarm ## Build the load generator, run its tests and its quick scenarios
+	cargo test --quiet --release --features loadtest --bin swarm
+	scripts/swarm.sh
+
+idle resume: target/release/swarm ## Measure: memory of an idle connection; catching up
+	target/release/swarm $@
+
+durable: target/release/swarm ## Measure: durable messages a second, one to one
+	target/release/swarm run $@
+
+.PHONY: target/release/swarm
+target/release/swarm:
+	cargo build --quiet --release --features loadtest --bin chasqui --bin swarm
 
 setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 
