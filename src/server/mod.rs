@@ -112,7 +112,9 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
-    output::print(&format!("{}{demo}", announcement(&addresses)))?;
+    let lines: Vec<String> =
+        addresses.iter().map(|address| format!("listening on http://{address}\n")).collect();
+    output::print(&(lines.concat() + &demo))?;
     tracing::info!(?addresses, shards = threads.len(), recovered = pending.len(), "serving");
     tokio::select! {
         () = signals.next() => {}
@@ -131,11 +133,6 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     tracing::info!(commits, syncs, appends, entries, bytes, "stopped");
     store.close().await;
     Ok(())
-}
-
-/// A line for each address, with the ports that 0 stood for.
-fn announcement(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(|address| format!("listening on http://{address}\n")).collect()
 }
 
 #[expect(clippy::exit, reason = "whoever signals twice wants it to end now")]
