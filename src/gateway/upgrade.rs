@@ -182,7 +182,10 @@ mod tests {
             }
             Err(problem) => {
                 let response = problem.into_response();
-                assert_eq!(response.headers().get(CACHE_CONTROL).expect("set"), "no-store");
+                let headers = response.headers();
+                assert_eq!(headers.get(CACHE_CONTROL).expect("set"), "no-store");
+                // One without the other would be a header for the next hop that leaks beyond it.
+                assert_eq!(headers.contains_key(UPGRADE), headers.contains_key(CONNECTION));
                 Err(response.status())
             }
         }

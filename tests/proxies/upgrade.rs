@@ -30,6 +30,8 @@ async fn chat_resumes_through(kind: Kind) {
     }
     pair.ana.disconnect();
     pair.ben.disconnect();
+    let log = scene.server.stderr();
+    assert!(!log.contains("refused a listed proxy"), "its own checks are understood: {log}");
     if matches!(kind, Kind::Caddy | Kind::Envoy) {
         return;
     }
