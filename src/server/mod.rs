@@ -11,6 +11,7 @@
 
 mod demo;
 mod listeners;
+mod metrics;
 mod shards;
 mod upkeep;
 
@@ -105,6 +106,7 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
     let (shutdown, told) = watch::channel(false);
+    let metrics = metrics::Door::bind(config.server.metrics)?;
     let mut threads = Threads::start(config, places, &handle, &services, &told)?;
     threads.started().await?;
     let pending = store.pending().await?;
@@ -112,9 +114,14 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
-    let lines: Vec<String> =
-        addresses.iter().map(|address| format!("listening on http://{address}\n")).collect();
-    output::print(&(lines.concat() + &demo))?;
+    let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
+    if let Some(door) = metrics {
+        let (shards, listeners) = (handle.clone(), threads.counters());
+        let sources =
+            metrics::Sources { shards, listeners, store: store.clone(), started: clock.now() };
+        tokio::spawn(door.serve(sources));
+    }
+    output::print(&format!("{}{announced}{demo}", announcement(&addresses)))?;
     tracing::info!(?addresses, shards = threads.len(), recovered = pending.len(), "serving");
     tokio::select! {
         () = signals.next() => {}
@@ -133,6 +140,13 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     tracing::info!(commits, syncs, appends, entries, bytes, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// A line for each address, with the ports that 0 stood for.
+fn announcement(addresses: &[SocketAddr]) -> String {
+    addresses
+        .iter()
+        .fold(String::new(), |lines, address| lines + &format!("listening on http://{address}\n"))
 }
 
 #[expect(clippy::exit, reason = "whoever signals twice wants it to end now")]

@@ -9,6 +9,7 @@ use crate::store::Store;
 use axum::Router;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tokio::sync::{mpsc, watch};
 
@@ -34,7 +35,9 @@ enum News {
 
 /// The running shards.
 pub(super) struct Threads {
-    threads: Vec<JoinHandle<io::Result<()>>>,
+    handles: Vec<JoinHandle<io::Result<()>>>,
+    /// Those of each listener.
+    counters: Vec<Arc<listener::Counters>>,
     news: mpsc::UnboundedReceiver<News>,
 }
 
@@ -49,32 +52,40 @@ impl Threads {
     ) -> Result<Self, ServerError> {
         let (told, news) = mpsc::unbounded_channel();
         let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
-        let mut threads = Vec::with_capacity(places.len());
+        let mut handles = Vec::with_capacity(places.len());
+        let mut counters = Vec::with_capacity(places.len());
         for (index, (seat, listeners)) in places.into_iter().enumerate() {
+            let counting = Arc::<listener::Counters>::default();
+            counters.push(Arc::clone(&counting));
             let place = Place {
                 seat,
                 listeners,
                 services: services.clone(),
                 connections: connection_settings(config),
-                http: listener_settings(config),
+                http: listener_settings(config, counting),
                 router: router.clone(),
                 shutdown: shutdown.clone(),
             };
             let told = told.clone();
             let named = thread::Builder::new().name(format!("shard-{index}"));
-            threads.push(named.spawn(move || live(place, &told))?);
+            handles.push(named.spawn(move || live(place, &told))?);
         }
-        Ok(Self { threads, news })
+        Ok(Self { handles, counters, news })
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.threads.len()
+        self.handles.len()
+    }
+
+    /// Where their listeners count.
+    pub(super) fn counters(&self) -> Vec<Arc<listener::Counters>> {
+        self.counters.clone()
     }
 
     /// Waits until all of them run.
     pub(super) async fn started(&mut self) -> Result<(), ServerError> {
-        for _ in 0..self.threads.len() {
+        for _ in 0..self.handles.len() {
             let Some(News::Started) = self.news.recv().await else {
                 return Err(ServerError::Shard);
             };
@@ -89,9 +100,9 @@ impl Threads {
 
     /// Waits until all of them have ended.
     pub(super) async fn join(self) {
-        let Self { threads, mut news } = self;
+        let Self { handles, mut news, .. } = self;
         while news.recv().await.is_some() {}
-        for thread in threads {
+        for thread in handles {
             if thread.join().is_err() {
                 tracing::error!("a shard has panicked");
             }
@@ -142,7 +153,7 @@ fn connection_settings(config: &Config) -> ConnectionSettings {
     }
 }
 
-fn listener_settings(config: &Config) -> listener::Settings {
+fn listener_settings(config: &Config, counters: Arc<listener::Counters>) -> listener::Settings {
     listener::Settings {
         connections_max: u32::try_from(config.http.connections_max).unwrap_or(u32::MAX),
         idle_timeout: config.http.header_timeout,
@@ -152,6 +163,7 @@ fn listener_settings(config: &Config) -> listener::Settings {
             origins: config.server.origins.clone(),
             echo: config.server.echo,
         },
+        counters,
     }
 }
 

@@ -131,7 +131,9 @@ impl Connections {
         if self.slab.get_mut(key).is_some_and(|connection| connection.is_served()) {
             self.announce_closed(key, self.actor(key));
         }
-        drop(self.slab.remove(key));
+        if self.slab.remove(key).is_some() {
+            self.counters.connections.subtract_one();
+        }
     }
 
     /// Visits the next part of the connections: silence, stalls, deadlines.

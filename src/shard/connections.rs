@@ -10,6 +10,7 @@
 //! client, after its last command.
 
 use super::connection::{Connection, Flags, Phase, Role};
+use super::counters::Counters;
 use super::epoll::{Batch, Epoll, Readiness};
 use super::inbound::{Partial, Unread};
 use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
@@ -25,6 +26,7 @@ use fastwebsockets::OpCode;
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 
 /// How many effects of one step the shard keeps room for.
 const EFFECTS_KEPT: usize = 1_024;
@@ -64,6 +66,7 @@ pub(crate) enum Event {
 /// The connections of one shard.
 pub(crate) struct Connections {
     pub(super) settings: Settings,
+    pub(super) counters: Arc<Counters>,
     pub(super) now: Timestamp,
     pub(super) slab: Slab,
     pub(super) epoll: Epoll,
@@ -87,9 +90,10 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// No connections yet.
-    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, counters: Arc<Counters>) -> io::Result<Self> {
         Ok(Self {
             settings,
+            counters,
             now: Timestamp::ZERO,
             slab: Slab::new(),
             epoll: Epoll::new()?,
@@ -154,6 +158,8 @@ impl Connections {
             self.slab.remove(key);
             return Err(error);
         }
+        self.counters.handshakes.add(1);
+        self.counters.connections.add(1);
         if !early.is_empty() {
             self.read_later(key);
         }
@@ -200,7 +206,9 @@ impl Connections {
     pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Bytes, class: PushClass) {
         let bound = self.settings.outbox_bytes_max;
         if let Some(outbox) = self.outbox_for(key, |session| class.is_wanted(session)) {
-            outbox.push(message, class, bound);
+            let dropped = outbox.push(message, class, bound);
+            self.counters.deliveries.add(usize::from(dropped == 0));
+            self.counters.deliveries_dropped.add(dropped);
             self.write_later(key);
         }
     }
@@ -208,7 +216,8 @@ impl Connections {
     /// Tells a client that pushes for it were lost, once everything queued for it has been written.
     pub(crate) fn mark_resync(&mut self, key: ConnectionKey, reason: ResyncReason) {
         if let Some(outbox) = self.outbox_for(key, Session::is_active) {
-            outbox.resync_later(reason);
+            let dropped = outbox.resync_later(reason);
+            self.counters.deliveries_dropped.add(dropped);
             self.write_later(key);
         }
     }
@@ -265,12 +274,16 @@ impl Connections {
             }
             Effect::Execute { rid, command, resumes } => {
                 let Some(actor) = actor else { return };
+                self.counters.messages.add(usize::from(matches!(command, Command::Send { .. })));
                 if rid != 0 {
                     connection.executing = connection.executing.saturating_add(1);
                 }
                 self.events.push_back(Event::Execute { key, actor, rid, command, resumes });
             }
-            Effect::Send(frame) => self.send(key, actor, OpCode::Binary, frame),
+            Effect::Send(frame) => {
+                self.counters.note_reply(&frame);
+                self.send(key, actor, OpCode::Binary, frame);
+            }
             Effect::Close(code) => self.begin_close(key, actor, Some(code.number())),
         }
     }
@@ -292,9 +305,10 @@ impl Connections {
     pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: Bytes) -> bool {
         let Some(connection) = self.slab.get_mut(key) else { return true };
         let bound = self.settings.outbox_bound(&connection.role);
-        let fits = self.spares.lend(&mut connection.outbox).reply(opcode, payload, bound).is_ok();
+        let queued = self.spares.lend(&mut connection.outbox).reply(opcode, payload, bound);
+        self.counters.deliveries_dropped.add(queued.unwrap_or(0));
         self.write_later(key);
-        fits
+        queued.is_ok()
     }
 
     /// Says that a client is gone.

@@ -1,6 +1,7 @@
 //! From what an owner tells to frames in mailboxes: each frame is encoded once, with its WebSocket
 //! head, and its bytes are shared by all receivers; each shard gets one message.
 
+use super::counters::Counters;
 use super::mailbox::{Mailboxes, Origin, Targets};
 use super::outbox::PushClass;
 use super::registry::{Place, Registry};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 pub(super) struct Fanout {
     mailboxes: Mailboxes,
     registry: Arc<Registry>,
+    /// Those of the shard that this one speaks for.
+    counters: Arc<Counters>,
 }
 
 /// The connections that a frame goes to, by shard: on the stack unless there are many.
@@ -35,8 +38,12 @@ impl Audience {
 }
 
 impl Fanout {
-    pub(super) fn new(mailboxes: Mailboxes, registry: Arc<Registry>) -> Self {
-        Self { mailboxes, registry }
+    pub(super) fn new(
+        mailboxes: Mailboxes,
+        registry: Arc<Registry>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { mailboxes, registry, counters }
     }
 
     /// Tells one thing that an owner decided. Where an entry answers a request, the answer takes
@@ -129,7 +136,8 @@ impl Fanout {
                 encode(&mut frame);
                 websocket::binary_message(&frame)
             });
-            self.mailboxes.deliver(shard, targets, message.clone(), class);
+            let dropped = self.mailboxes.deliver(shard, targets, message.clone(), class);
+            self.counters.deliveries_dropped.add(dropped);
         }
     }
 }

@@ -30,6 +30,7 @@ impl Connections {
     fn flush(&mut self, key: ConnectionKey) {
         let Some(connection) = self.slab.get_mut(key) else { return };
         let Some(outbox) = &mut connection.outbox else { return };
+        self.counters.writes.add(1);
         match outbox.write_to(&mut &connection.socket, self.now) {
             Ok(Flush::Drained) => self.drained(key),
             Ok(Flush::More) => self.write_later(key),
@@ -46,7 +47,10 @@ impl Connections {
         let resync = outbox.take_resync();
         self.spares.put(outbox);
         match resync {
-            Some(reason) => self.send(key, self.actor(key), OpCode::Binary, told(reason)),
+            Some(reason) => {
+                self.counters.resyncs.add(1);
+                self.send(key, self.actor(key), OpCode::Binary, told(reason));
+            }
             None => self.settle(key),
         }
     }

@@ -200,18 +200,26 @@ impl Mailboxes {
         mailbox.sender.send(message).map_err(|refused| refused.0)
     }
 
-    /// Sends a frame to connections of a shard, or marks them as having missed one.
-    pub(crate) fn deliver(&self, shard: usize, targets: Targets, message: Bytes, class: PushClass) {
-        let Some(mailbox) = self.0.get(shard) else { return };
+    /// Sends a frame to connections of a shard, or marks them as having missed one. Returns how many
+    /// miss it.
+    pub(crate) fn deliver(
+        &self,
+        shard: usize,
+        targets: Targets,
+        message: Bytes,
+        class: PushClass,
+    ) -> usize {
+        let Some(mailbox) = self.0.get(shard) else { return 0 };
         let load = &mailbox.load;
         if load.deliveries.load(Ordering::Relaxed) >= DELIVERIES_MAX {
             if class != PushClass::Ephemeral {
                 load.missed.mark(&targets);
             }
-            return;
+            return targets.len();
         }
         load.deliveries.fetch_add(targets.len(), Ordering::Relaxed);
         self.post(shard, ShardMessage::Deliver { targets, message, class });
+        0
     }
 
     /// Sends what always finds room: answers, verdicts, orders of the server.

@@ -146,33 +146,35 @@ impl Item {
 }
 
 impl Outbox {
-    /// Queues a push that carries its WebSocket head, or drops it.
-    pub(super) fn push(&mut self, message: &Bytes, class: PushClass, bound: usize) {
+    /// Queues a push that carries its WebSocket head, or drops it. Returns how many pushes were
+    /// dropped, queued ones among them: 0 if it was queued.
+    pub(super) fn push(&mut self, message: &Bytes, class: PushClass, bound: usize) -> usize {
         if self.resync.is_some() {
-            return;
+            return 1;
         }
         let cost = message.len() + ITEM_COST;
         if class == PushClass::Ephemeral && self.cost + cost > bound / 2 {
-            return;
+            return 1;
         }
         if self.cost + cost > bound {
-            self.resync_later(ResyncReason::Outbox);
-            return;
+            return 1 + self.resync_later(ResyncReason::Outbox);
         }
         self.append(Item { chunk: Chunk::Shared(Bytes::clone(message)), push: true });
+        0
     }
 
-    /// Queues a reply as one WebSocket message.
+    /// Queues a reply as one WebSocket message. Returns how many pushes made room for it.
     pub(super) fn reply(
         &mut self,
         opcode: OpCode,
         payload: Bytes,
         bound: usize,
-    ) -> Result<(), Overflow> {
+    ) -> Result<usize, Overflow> {
         let head = ServerHead::new(opcode, payload.len());
         let cost = head.as_bytes().len() + payload.len() + 2 * ITEM_COST;
+        let mut dropped = 0;
         if self.cost + cost > bound && self.cost > self.reply_cost {
-            self.resync_later(ResyncReason::Outbox);
+            dropped = self.resync_later(ResyncReason::Outbox);
         }
         if self.cost + cost > bound.saturating_mul(2) {
             return Err(Overflow);
@@ -183,13 +185,16 @@ impl Outbox {
             self.pack(&[head.as_bytes()]);
             self.append(Item { chunk: Chunk::Shared(payload), push: false });
         }
-        Ok(())
+        Ok(dropped)
     }
 
-    /// Drops the queued pushes and those to come, and remembers to tell the peer once.
-    pub(super) fn resync_later(&mut self, reason: ResyncReason) {
+    /// Drops the queued pushes and those to come, and remembers to tell the peer once. Returns how
+    /// many were queued.
+    pub(super) fn resync_later(&mut self, reason: ResyncReason) -> usize {
         self.resync.get_or_insert(reason);
+        let queued = self.items.len();
         self.retain(|item| !item.push);
+        queued - self.items.len()
     }
 
     /// Drops everything that the peer has not seen a part of.
@@ -377,7 +382,7 @@ mod tests {
     }
 
     fn reply(outbox: &mut Outbox, byte: u8, len: usize) -> Result<(), Overflow> {
-        outbox.reply(OpCode::Binary, vec![byte; len].into(), BOUND)
+        outbox.reply(OpCode::Binary, vec![byte; len].into(), BOUND).map(drop)
     }
 
     fn drain(outbox: &mut Outbox) -> Vec<u8> {

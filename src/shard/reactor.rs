@@ -15,6 +15,7 @@
 
 use super::closing::SWEEP_PERIOD;
 use super::connections::{Connections, Event};
+use super::counters::Counters;
 use super::epoll::Readiness;
 use super::settings::Settings;
 use crate::model::Timestamp;
@@ -22,6 +23,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -41,9 +43,9 @@ struct Hooks<C, M, H> {
 
 impl Reactor {
     /// A reactor without connections.
-    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, counters: Arc<Counters>) -> io::Result<Self> {
         Ok(Self {
-            connections: RefCell::new(Connections::new(settings)?),
+            connections: RefCell::new(Connections::new(settings, counters)?),
             waker: RefCell::new(None),
             in_round: Cell::new(false),
         })

@@ -3,6 +3,7 @@
 use super::ConnectionKey;
 use super::connections::Event;
 use super::core::Core;
+use super::counters::Counters;
 use super::fanout::Fanout;
 use super::handle::{Census, LocalShard, ShardHandle};
 use super::mailbox::{Inbox, Mailboxes, Origin, ShardMessage, mailboxes};
@@ -60,17 +61,20 @@ pub struct Seat {
     inbox: Inbox,
     mailboxes: Mailboxes,
     registry: Arc<Registry>,
+    counters: Arc<Counters>,
 }
 
 /// Makes `shards` shards that know each other, and the handle to all of them.
 pub fn seats(shards: usize, connections_per_device_max: usize) -> (ShardHandle, Vec<Seat>) {
     let (mailboxes, inboxes) = mailboxes(shards.max(1));
     let registry = Arc::new(Registry::new(connections_per_device_max));
-    let seat = |(index, inbox)| {
+    let counters: Arc<[_]> = inboxes.iter().map(|_| Arc::<Counters>::default()).collect();
+    let seat = |((index, inbox), counters): (_, &Arc<Counters>)| {
         let (mailboxes, registry) = (mailboxes.clone(), Arc::clone(&registry));
-        Seat { index, inbox, mailboxes, registry }
+        Seat { index, inbox, mailboxes, registry, counters: Arc::clone(counters) }
     };
-    (ShardHandle::new(mailboxes.clone()), inboxes.into_iter().enumerate().map(seat).collect())
+    let seats = inboxes.into_iter().enumerate().zip(counters.iter()).map(seat).collect();
+    (ShardHandle::new(mailboxes.clone(), Arc::clone(&counters)), seats)
 }
 
 impl Seat {
@@ -94,16 +98,17 @@ impl Seat {
         services: Services<S>,
         settings: ConnectionSettings,
     ) -> io::Result<(Rc<Core<S>>, Rc<Reactor>, Inbox)> {
-        let Self { index, inbox, mailboxes, registry } = self;
+        let Self { index, inbox, mailboxes, registry, counters } = self;
         let Services { chat, identity, clock } = services;
         let ConnectionSettings { limits, outbox_bytes_max } = settings;
-        let reactor = Rc::new(Reactor::new(Settings { limits, outbox_bytes_max })?);
+        let settings = Settings { limits, outbox_bytes_max };
+        let reactor = Rc::new(Reactor::new(settings, Arc::clone(&counters))?);
         let core = Rc::new(Core {
             index,
             chat,
             identity,
             clock,
-            fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry)),
+            fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry), counters),
             registry,
             mailboxes,
             owners: Owners::default(),

@@ -91,6 +91,7 @@ impl Connections {
                 events_left -= 1;
                 self.react(event);
             } else if drained.is_none() {
+                self.counters.epoll_waits.add(1);
                 drained = Some(self.batch.refill(&self.epoll)?);
             } else {
                 break;
@@ -190,6 +191,7 @@ impl Connections {
         let unread = Partial::take_unread(&mut connection.partial);
         debug_assert!(unread.as_slice().len() < HEAD_BYTES_MAX, "only a head's start may starve");
         let held = unread.copy_to(buffer);
+        self.counters.reads.add(1);
         let (count, more) = match receive(connection, buffer.get_mut(held..).unwrap_or_default()) {
             Received::Bytes(count, more) => (count, more),
             Received::Nothing => (0, false),
@@ -308,6 +310,7 @@ impl Connections {
     fn discard(&mut self, key: ConnectionKey) -> Stop {
         let Some(connection) = self.slab.get_mut(key) else { return Stop::Closed };
         self.budget.spend(READ_BYTES / 4);
+        self.counters.reads.add(1);
         match receive(connection, &mut self.buffer) {
             Received::Bytes(_, true) => {}
             Received::Bytes(_, false) | Received::Nothing => {

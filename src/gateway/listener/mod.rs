@@ -9,12 +9,15 @@
 //! nothing is accepted; since a silent connection loses its slot after the idle time-out, service
 //! always resumes.
 
+mod counters;
 mod network;
 mod proxy;
 
+pub use counters::{Counters, Counts};
 pub use network::{Network, NotANetwork};
 
 use super::upgrade::{self, Door};
+use crate::model::ErrorCode;
 use crate::shard::LocalShard;
 use axum::Router;
 use axum::body::Body;
@@ -54,6 +57,8 @@ pub struct Settings {
     pub proxies: Vec<Network>,
     /// Who may upgrade.
     pub upgrade: upgrade::Settings,
+    /// Where the listener counts.
+    pub counters: Arc<Counters>,
 }
 
 /// The most bytes of a request's head, and of what is read of a body at a time.
@@ -145,7 +150,10 @@ async fn accept(listeners: &[TcpListener], front: &Rc<Front>, slots: &Arc<Semaph
                 failures = 0;
                 let front = Rc::clone(front);
                 tokio::task::spawn_local(async move {
+                    let counters = &front.settings.counters;
+                    counters.connections.add(1);
                     welcome(stream, peer, &front).await;
+                    counters.connections.subtract_one();
                     drop(slot);
                 });
             }
@@ -268,16 +276,18 @@ async fn respond(
     front: &Front,
     upgraded: &Cell<Option<Door>>,
 ) -> Result<Response<Body>, Infallible> {
-    let Some(door) = front.settings.upgrade.door(request.uri().path()) else {
-        return front.router.clone().oneshot(request).await;
+    let response = match front.settings.upgrade.door(request.uri().path()) {
+        None => front.router.clone().oneshot(request).await?,
+        Some(door) => match upgrade::answer(&mut request, &front.settings.upgrade, door) {
+            Ok(response) => {
+                upgraded.set(Some(door));
+                response
+            }
+            Err(problem) => problem.into_response(),
+        },
     };
-    match upgrade::answer(&mut request, &front.settings.upgrade, door) {
-        Ok(response) => {
-            upgraded.set(Some(door));
-            Ok(response)
-        }
-        Err(problem) => Ok(problem.into_response()),
-    }
+    front.settings.counters.answered(response.extensions().get::<ErrorCode>().copied());
+    Ok(response)
 }
 
 /// Gives an upgraded socket and the bytes read behind its handshake to the shard.

@@ -33,6 +33,7 @@ fn settings() -> Settings {
         drain_timeout: Duration::from_mins(1),
         proxies: Vec::new(),
         upgrade: upgrade::Settings { origins: Vec::new(), echo: true },
+        counters: Arc::default(),
     }
 }
 

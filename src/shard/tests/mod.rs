@@ -20,6 +20,7 @@ use crate::session::{Granted, Limits};
 use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The bound of an outbox in these tests.
@@ -88,7 +89,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let settings = Settings { limits: Limits::default(), outbox_bytes_max: OUTBOX_BYTES };
-        let mut connections = Connections::new(settings).expect("epoll");
+        let mut connections = Connections::new(settings, Arc::default()).expect("epoll");
         connections.set_now(START);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         Self { connections, listener, events: Vec::new() }

@@ -74,6 +74,35 @@ fn a_slow_reader_costs_its_bound_and_is_told_once_and_nobody_else_notices() {
 }
 
 #[test]
+fn every_push_counts_once_as_delivered_or_dropped() {
+    let mut rig = Rig::new();
+    let (mut fast, fast_key) = rig.welcome();
+    let (_slow, slow_key) = rig.welcome_narrow();
+    let before = rig.connections.counters.counts();
+    assert_eq!((before.connections, before.handshakes), (2, 2));
+    assert!(before.reads >= 2 && before.writes >= 2 && before.epoll_waits >= 2);
+    for n in 0..8 {
+        rig.connections.deliver(fast_key, &push(n, 100), PushClass::Entry);
+    }
+    rig.until(|_| fast.receive().len() == 8);
+    let counts = rig.connections.counters.counts();
+    assert_eq!((counts.deliveries, counts.deliveries_dropped, counts.resyncs), (8, 0, 0));
+    assert_eq!(counts.writes, before.writes + 1, "eight frames leave in one write");
+
+    for n in 0..100 {
+        rig.connections.deliver(slow_key, &push(n, 4_000), PushClass::Entry);
+    }
+    rig.connections.mark_resync(slow_key, ResyncReason::Mailbox);
+    let counts = rig.connections.counters.counts();
+    let queued_once = counts.deliveries - 8;
+    assert!(queued_once < 100);
+    assert_eq!(counts.deliveries_dropped, 100, "those that were queued were taken out again");
+    rig.connections.drop_connection(slow_key);
+    rig.connections.drop_connection(slow_key);
+    assert_eq!(rig.connections.counters.counts().connections, 1);
+}
+
+#[test]
 fn replies_to_a_slow_reader_are_kept_when_its_pushes_are_dropped() {
     let mut rig = Rig::new();
     let (mut peer, key) = rig.welcome_narrow();

@@ -8,6 +8,7 @@ use crate::shard::websocket::binary_message;
 use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
@@ -66,7 +67,7 @@ fn answers_come_from_tasks_and_pushes_from_other_threads() {
     let runtime = tokio::runtime::LocalRuntime::new().expect("a runtime");
     let work = async {
         let settings = Settings { limits: Limits::default(), outbox_bytes_max: OUTBOX_BYTES };
-        let reactor = Rc::new(Reactor::new(settings).expect("epoll"));
+        let reactor = Rc::new(Reactor::new(settings, Arc::default()).expect("epoll"));
         let registered = Rc::new(RefCell::new(Vec::new()));
         let (sender, mut mailbox) = mpsc::unbounded_channel();
         let driver = Rc::clone(&reactor);

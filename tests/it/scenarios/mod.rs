@@ -7,6 +7,7 @@ mod chats;
 mod damage;
 mod disk;
 mod long_poll;
+mod metrics;
 mod parity;
 mod resume;
 mod shutdown;
