@@ -55,18 +55,18 @@ async fn a_reload_loses_nothing(kind: Kind, replaced: &[(&str, &str)]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_of_nginx_loses_nothing() {
-    let replaced = [("worker_shutdown_timeout 60s", "worker_shutdown_timeout 1s")];
+    let replaced = [("worker_shutdown_timeout 60s", "worker_shutdown_timeout 2s")];
     a_reload_loses_nothing(Kind::Nginx, &replaced).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_of_nginx_as_a_stream_loses_nothing() {
-    let replaced = [("worker_shutdown_timeout 60s", "worker_shutdown_timeout 1s")];
+    let replaced = [("worker_shutdown_timeout 60s", "worker_shutdown_timeout 2s")];
     a_reload_loses_nothing(Kind::NginxStream, &replaced).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reload_of_haproxy_loses_nothing() {
-    let replaced = [("hard-stop-after 60s", "hard-stop-after 1s")];
+    let replaced = [("hard-stop-after 60s", "hard-stop-after 2s")];
     a_reload_loses_nothing(Kind::Haproxy, &replaced).await;
 }
