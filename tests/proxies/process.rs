@@ -298,7 +298,7 @@ impl Drop for Proxy {
 }
 
 /// An address that nobody else will ask for.
-fn nobodys_address() -> SocketAddr {
+pub(crate) fn nobodys_address() -> SocketAddr {
     let mut dice = Dice::new(getrandom::u64().expect("the system has randomness"));
     loop {
         let mut byte = || u8::try_from(dice.between(1, 254)).expect("it fits");

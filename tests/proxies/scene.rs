@@ -1,6 +1,6 @@
 //! A server with two addresses, a proxy that chooses between them, and people behind it.
 
-use crate::process::{Kind, Proxy};
+use crate::process::{Kind, Proxy, nobodys_address};
 use crate::support::chat_client::ChatClient;
 use crate::support::eventually::Deadline;
 use crate::support::history::Line;
@@ -55,7 +55,9 @@ pub(crate) async fn serving(kind: Kind, settings: &[(&str, &str)]) -> TestServer
         all.push(("server.proxies", "127.0.0.1"));
     }
     all.extend(settings);
-    TestServer::configured(&all).listening_on("127.0.0.1:0,127.0.0.1:0").started().await
+    // Its own, so that it has the same when it is started again.
+    let listen = format!("{},{}", nobodys_address(), nobodys_address());
+    TestServer::configured(&all).listening_on(&listen).started().await
 }
 
 /// Two people who write to each other.

@@ -23,7 +23,7 @@ pub(crate) enum Signal {
 #[derive(Debug)]
 pub(crate) struct TestServer {
     folder: TempDir,
-    listen: &'static str,
+    listen: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     process: Option<Child>,
@@ -46,7 +46,7 @@ impl TestServer {
     pub(crate) fn prepare(arguments: &[&str]) -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
-            listen: "127.0.0.1:0",
+            listen: "127.0.0.1:0".to_owned(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
             process: None,
@@ -73,8 +73,8 @@ impl TestServer {
     }
 
     /// The same, listening elsewhere than on one port of `127.0.0.1`.
-    pub(crate) const fn listening_on(mut self, addresses: &'static str) -> Self {
-        self.listen = addresses;
+    pub(crate) fn listening_on(mut self, addresses: &str) -> Self {
+        addresses.clone_into(&mut self.listen);
         self
     }
 
@@ -100,7 +100,7 @@ impl TestServer {
         assert!(self.process.is_none(), "it runs already");
         self.starts += 1;
         let log = |name: &str| File::create(self.log(name)).expect("a log file");
-        let child = Self::command(&["serve", "--listen", self.listen, "--data"])
+        let child = Self::command(&["serve", "--listen", &self.listen, "--data"])
             .arg(self.data())
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
