@@ -97,7 +97,7 @@ fn owner(criterion: &mut Criterion) -> Result<(), Failure> {
     let owner = runtime.block_on(Owner::load(&chat, conversation()?))?;
     let mut owner = owner.ok_or("the conversation is unknown")?;
     let actor = actor(1)?;
-    let mut number = 0;
+    let (mut number, mut batch, mut emits) = (0, Vec::new(), Vec::new());
     criterion.bench_function("owner/commit", |bencher| {
         bencher.iter_batched(
             || {
@@ -109,7 +109,11 @@ fn owner(criterion: &mut Criterion) -> Result<(), Failure> {
                     Request { actor, action, lane: None, ticket: () }
                 })
             },
-            |request| runtime.block_on(owner.commit(&chat, NOW, request.into_iter().collect())),
+            |request| {
+                batch.extend(request);
+                emits.clear();
+                runtime.block_on(owner.commit(&chat, NOW, &mut batch, &mut emits));
+            },
             BatchSize::SmallInput,
         );
     });

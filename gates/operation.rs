@@ -202,13 +202,14 @@ async fn commit(most: u64, count: u64) -> Result<(), Failure> {
         let action = Action::Send { client_message, floor: Sequence::new(number), content: said() };
         Ok(Request { actor: actor(1)?, action, lane: None, ticket: () })
     };
-    let requests = (1..=most).map(|number| Ok(vec![request(number)?]));
-    let requests = requests.collect::<Result<Vec<_>, Failure>>()?;
-    let mut told = 0;
+    let requests = (1..=most).map(request).collect::<Result<Vec<_>, Failure>>()?;
+    let (mut batch, mut emits, mut told) = (Vec::new(), Vec::new(), 0);
     // Taken and dropped alike, whatever the count.
     for (number, request) in (1..).zip(requests) {
         if number <= count {
-            told += owner.commit(&chat, NOW, request).await.len();
+            batch.push(request);
+            owner.commit(&chat, NOW, &mut batch, &mut emits).await;
+            told += emits.drain(..).count();
         }
     }
     if u64::try_from(told)? == count { Ok(()) } else { Err(format!("{told} entries").into()) }
@@ -239,7 +240,7 @@ async fn append(count: u64) -> Result<(), Failure> {
             let append = Append {
                 conversation: id(ConversationId::new, log)?,
                 expected: Sequence::new(number - 1).ok_or("no such sequence")?,
-                entries: vec![entry(number)?],
+                entries: vec![entry(number)?].into(),
                 has_effects: false,
             };
             let store = store.clone();
