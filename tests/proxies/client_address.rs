@@ -1,6 +1,6 @@
 //! Whose connection it is: proxies that are listed tell, from nobody else it is believed.
 
-use crate::process::Kind;
+use crate::deployed::Kind;
 use crate::scene::Scene;
 use crate::support::eventually::eventually;
 use crate::support::websocket::{SUBPROTOCOL, WebSocket, handshake};

@@ -1,6 +1,6 @@
 //! Idle time-outs of proxies: the heartbeat outlives them, and without it they cut.
 
-use crate::process::Kind;
+use crate::deployed::Kind;
 use crate::scene::Scene;
 use crate::support::chat_client::ChatClient;
 use std::time::{Duration, Instant};

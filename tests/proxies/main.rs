@@ -18,6 +18,7 @@
 mod checker;
 mod client_address;
 mod damage;
+mod deployed;
 mod idle;
 #[expect(dead_code, reason = "the server of the crash test moves, this one does not")]
 #[path = "../crash/load.rs"]

@@ -1,9 +1,9 @@
-//! A proxy process, run from its file under `deploy` in which only addresses, paths and, where a test
-//! says so, times are replaced.
+//! A proxy process: starting it, reloading it, killing it.
 //!
 //! It listens on an address of its own within `127.0.0.0/8`, below the ports that the kernel gives
 //! out, so that no other test can have it. Dropping it kills the whole process group.
 
+use crate::deployed::{Kind, Place};
 use crate::support::dice::Dice;
 use crate::support::eventually::eventually;
 use crate::support::rest::Rest;
@@ -13,147 +13,9 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use tempfile::TempDir;
-
-/// Which proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// nginx that reads HTTP.
-    Nginx,
-    /// nginx that passes bytes on behind a PROXY header of version 1.
-    NginxStream,
-    /// `HAProxy`, which reads HTTP and sends a PROXY header of version 2.
-    Haproxy,
-    /// Caddy, likewise.
-    Caddy,
-    /// Envoy, likewise.
-    Envoy,
-}
-
-impl Kind {
-    /// Whether it tells the server whose connection it passes on.
-    pub(crate) fn tells_client(self) -> bool {
-        self != Self::Nginx
-    }
-
-    const fn file(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx.conf",
-            Self::NginxStream => "nginx-stream.conf",
-            Self::Haproxy => "haproxy.cfg",
-            Self::Caddy => "Caddyfile",
-            Self::Envoy => "envoy.yaml",
-        }
-    }
-
-    const fn program(self) -> &'static str {
-        match self {
-            Self::Nginx | Self::NginxStream => "nginx",
-            Self::Haproxy => "haproxy",
-            Self::Caddy => "caddy",
-            Self::Envoy => "envoy",
-        }
-    }
-
-    fn arguments(self, config: &str) -> Vec<String> {
-        let arguments: &[&str] = match self {
-            Self::Nginx | Self::NginxStream => &["-e", "stderr", "-g", "daemon off;", "-c", config],
-            Self::Haproxy => &["-W", "-db", "-f", config],
-            Self::Caddy => &["run", "--adapter", "caddyfile", "--config", config],
-            Self::Envoy => &["--use-dynamic-base-id", "-l", "warning", "-c", config],
-        };
-        arguments.iter().map(ToString::to_string).collect()
-    }
-
-    /// What is replaced in its file: where it listens, what it connects to, where it writes.
-    fn places(self, place: &Place<'_>) -> Vec<(String, String)> {
-        let Place { folder, listen, is_tls, backends } = place;
-        let certificate = certificate();
-        let path = |name: &str| folder.join(name).display().to_string();
-        let ported = |address: &SocketAddr| {
-            format!("{{ address: {}, port_value: {} }}", address.ip(), address.port())
-        };
-        let mut places = match self {
-            Self::Nginx | Self::NginxStream => vec![
-                ("user www-data;\n".to_owned(), String::new()),
-                ("/run/nginx.pid".to_owned(), path("pid")),
-                ("/var/log/nginx/error.log".to_owned(), "stderr".to_owned()),
-                ("/var/log/nginx/chasqui.log".to_owned(), path("access")),
-                (
-                    "listen 443 ssl".to_owned(),
-                    format!("listen {listen}{}", if *is_tls { " ssl" } else { "" }),
-                ),
-                ("/etc/nginx/chasqui.crt".to_owned(), certificate.display().to_string()),
-                ("/etc/nginx/chasqui.key".to_owned(), certificate.display().to_string()),
-            ],
-            Self::Haproxy => vec![
-                ("/dev/log".to_owned(), "stdout format raw".to_owned()),
-                ("    user haproxy\n    group haproxy\n".to_owned(), String::new()),
-                ("maxconn 100000".to_owned(), "maxconn 1000".to_owned()),
-                if *is_tls {
-                    (
-                        ":443 ssl crt /etc/haproxy/chasqui.pem".to_owned(),
-                        format!("{listen} ssl crt {}", certificate.display()),
-                    )
-                } else {
-                    (
-                        ":443 ssl crt /etc/haproxy/chasqui.pem alpn http/1.1".to_owned(),
-                        listen.to_string(),
-                    )
-                },
-            ],
-            Self::Caddy => vec![(
-                "chat.example.org {".to_owned(),
-                format!(
-                    "{{\n\tadmin off\n}}\n\nhttp://:{} {{\n\tbind {}",
-                    listen.port(),
-                    listen.ip()
-                ),
-            )],
-            Self::Envoy => vec![
-                (envoys_tls().to_owned(), "        - ".to_owned()),
-                ("{ address: 0.0.0.0, port_value: 443 }".to_owned(), ported(listen)),
-                ("{ address: 127.0.0.1, port_value: 8081 }".to_owned(), ported(&backends[0])),
-                ("{ address: 127.0.0.1, port_value: 8082 }".to_owned(), ported(&backends[1])),
-            ],
-        };
-        if self == Self::Nginx {
-            let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-            let paths = kinds.map(|kind| format!("    {kind}_temp_path {};\n", path(kind)));
-            places.push(("http {\n".to_owned(), format!("http {{\n{}", paths.concat())));
-        }
-        if self != Self::Envoy {
-            places.push(("127.0.0.1:8081".to_owned(), backends[0].to_string()));
-            places.push(("127.0.0.1:8082".to_owned(), backends[1].to_string()));
-        }
-        places
-    }
-}
-
-/// What makes Envoy end TLS.
-const fn envoys_tls() -> &'static str {
-    "        - transport_socket:
-            name: tls
-            typed_config:
-              \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-              common_tls_context:
-                alpn_protocols: [http/1.1]
-                tls_certificates:
-                  - certificate_chain: { filename: /etc/envoy/chasqui.crt }
-                    private_key: { filename: /etc/envoy/chasqui.key }
-          "
-}
-
-/// Where a proxy stands.
-struct Place<'a> {
-    folder: &'a Path,
-    listen: SocketAddr,
-    is_tls: bool,
-    backends: &'a [SocketAddr],
-}
 
 /// A running proxy.
 #[derive(Debug)]
@@ -192,13 +54,7 @@ impl Proxy {
         let listen = nobodys_address();
         let backends = server.addresses();
         let place = Place { folder: folder.path(), listen, is_tls, backends };
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(kind.file());
-        let mut text = fs::read_to_string(file).expect("the file is there");
-        let own = replaced.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned()));
-        for (from, to) in own.chain(kind.places(&place)) {
-            assert!(text.contains(&from), "deploy/{} does not say {from:?}", kind.file());
-            text = text.replace(&from, &to);
-        }
+        let text = kind.configuration(&place, replaced);
         fs::write(folder.path().join(kind.file()), text).expect("written");
         Self { kind, folder, address: listen, process: None }
     }
@@ -309,25 +165,4 @@ pub(crate) fn nobodys_address() -> SocketAddr {
             return address;
         }
     }
-}
-
-/// A file with a certificate that nobody trusts and its key, made once.
-fn certificate() -> &'static Path {
-    static MADE: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = MADE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (key, certificate) = (folder.path().join("key"), folder.path().join("certificate"));
-        let made = Command::new("openssl")
-            .args(["req", "-x509", "-nodes", "-newkey", "ec", "-subj", "/CN=localhost"])
-            .args(["-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", "2"])
-            .args([Path::new("-keyout"), &key, Path::new("-out"), &certificate])
-            .stderr(Stdio::null())
-            .status();
-        assert!(made.expect("openssl runs").success(), "openssl makes a certificate");
-        let read = |path| fs::read_to_string(path).expect("it is there");
-        let both = folder.path().join("both");
-        fs::write(&both, read(&certificate) + &read(&key)).expect("written");
-        (folder, both)
-    });
-    path
 }

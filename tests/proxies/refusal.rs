@@ -1,7 +1,8 @@
 //! A proxy that refuses upgrades: the client is told so, falls back to the long poll, and comes back to
 //! the WebSocket when it can. In all of that nothing is lost and nothing comes twice.
 
-use crate::process::{Kind, Proxy};
+use crate::deployed::Kind;
+use crate::process::Proxy;
 use crate::relay::{Manner, Relay};
 use crate::scene::{Pair, Scene};
 use crate::support::chat_client::random_id;

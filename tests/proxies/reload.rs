@@ -1,8 +1,8 @@
 //! Reloads and restarts in mid-traffic, of the proxy and of the server behind it, lose nothing.
 
 use crate::damage::settle;
+use crate::deployed::Kind;
 use crate::load::{Load, PEOPLE};
-use crate::process::Kind;
 use crate::scene::Scene;
 use crate::support::eventually::{Deadline, eventually};
 use crate::support::rest::Rest;

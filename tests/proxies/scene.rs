@@ -1,6 +1,7 @@
 //! A server with two addresses, a proxy that chooses between them, and people behind it.
 
-use crate::process::{Kind, Proxy, nobodys_address};
+use crate::deployed::Kind;
+use crate::process::{Proxy, nobodys_address};
 use crate::support::chat_client::ChatClient;
 use crate::support::eventually::Deadline;
 use crate::support::history::Line;

@@ -1,6 +1,7 @@
 //! Upgrades pass, chats go both ways, and a connection that comes back may land anywhere.
 
-use crate::process::{Kind, Proxy};
+use crate::deployed::Kind;
+use crate::process::Proxy;
 use crate::scene::{Scene, serving};
 use crate::support::eventually::eventually;
 use std::net::SocketAddr;
