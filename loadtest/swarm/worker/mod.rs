@@ -263,7 +263,11 @@ impl Worker {
             Alarm::Ack => {
                 self.with(index, now, |seat, ctx, _| seat.client.acknowledge(ctx));
             }
-            Alarm::Leave => self.on_broken(index, now, &Broken::Closed(1000)),
+            Alarm::Leave => {
+                if self.with(index, now, |seat, _, _| seat.client.leaves(now)) == Some(true) {
+                    self.on_broken(index, now, &Broken::Closed(1000));
+                }
+            }
             Alarm::Trickle => self.trickle(index, now),
         }
     }
