@@ -13,7 +13,7 @@ export CHASQUI_CRASH_ROUNDS ?= 50
 
 CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) sabotage idle durable resume setup
+.PHONY: help test run $(CHECKS) sabotage idle durable resume floor setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ sabotage: ## Plant known bugs one by one; the crash test must find each
 idle durable resume: ## Measure: memory of an idle connection; durable sends a second; catching up
 	cargo build --release --features loadtest --bins
 	target/release/loadtest $@
+
+floor: ## Measure: processor time of an echo, beside that of the least server possible
+	cargo build --release --features loadtest --bin chasqui --bin gauge
+	target/release/gauge echo
 
 setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 
