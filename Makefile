@@ -14,7 +14,7 @@ export CHASQUI_CRASH_ROUNDS ?= 50
 
 CHECKS := fmt lint doc tidy unit integration crash proxies tour api conformance k6 swarm gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume setup
+.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume floor setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ durable: target/release/swarm ## Measure: durable messages a second, one to one
 .PHONY: target/release/swarm
 target/release/swarm:
 	cargo build --quiet --release --features loadtest --bin chasqui --bin swarm
+
+floor: ## Measure: processor time of an echo, beside that of the least server possible
+	cargo build --release --features loadtest --bin chasqui --bin gauge
+	target/release/gauge echo
 
 setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 
