@@ -1,5 +1,5 @@
 //! Holds the exact costs of a message to `limits.toml`: user-mode instructions under valgrind,
-//! allocations, bytes on the wire. They are the same on a busy machine as on a quiet one, so a limit is
+//! allocations, system calls, bytes on the wire. They are the same on a busy machine as on a quiet one, so a limit is
 //! close to what is measured.
 //!
 //! It owns what is measured and how. It deliberately measures no time: `benches` do that, and no limit
@@ -11,6 +11,7 @@ mod chat;
 mod instructions;
 mod limits;
 mod operation;
+mod system_calls;
 mod wire;
 
 use chat::Failure;
@@ -41,6 +42,7 @@ fn main() -> Result<ExitCode, Failure> {
 
 fn check() -> Result<ExitCode, Failure> {
     let mut figures = wire::measure()?;
+    figures.extend(system_calls::measure()?);
     figures.extend(per_operation("allocations", |operation, count| {
         let before = allocations::count();
         operation.repeat(count)?;

@@ -46,6 +46,8 @@ mod perform;
 mod receive;
 mod registry;
 mod seat;
+#[cfg(feature = "testing")]
+mod sockets;
 mod wakes;
 
 pub use counters::Counts;
@@ -54,6 +56,8 @@ pub use key::ConnectionKey;
 #[cfg(feature = "testing")]
 pub use memory::MemoryShard;
 pub use seat::{ConnectionSettings, Seat, Services, seats};
+#[cfg(feature = "testing")]
+pub use sockets::SocketShard;
 
 #[cfg(test)]
 mod tests;
