@@ -69,7 +69,7 @@ fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
 manifests: $(VENV)/.installed ## The compose file parses
 	$(VENV)/bin/python scripts/manifests.py docker-compose.yml
 
-gates: ## Instructions, allocations and bytes of a message, and what is held at rest, stay within limits
+gates: ## What a message costs (instructions, allocations, system calls, bytes) and what is held at rest stay within limits
 	@command -v valgrind >/dev/null || apt-get install --yes --quiet valgrind >/dev/null || \
 		{ echo "valgrind is missing and could not be installed: install it"; exit 1; }
 	cargo build --quiet --release --features testing --bin gates

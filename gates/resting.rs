@@ -7,8 +7,10 @@
 
 use crate::Figure;
 use crate::allocations::held;
-use crate::chat::{Failure, NOW, actor, encoded, granted, hello, id, masked, send_to, shard};
-use chasqui::chat::{self, Chat};
+use crate::chat::{
+    Failure, NOW, actor, encoded, granted, hello, id, masked, send_to, services, settings,
+};
+use chasqui::chat::Chat;
 use chasqui::model::{Claim, Conversation, ConversationId, Epoch, Sequence, Timestamp};
 use chasqui::protocol::{ClientFrame, Pairs};
 use chasqui::shard::{ConnectionKey, MemoryShard};
@@ -110,8 +112,9 @@ impl House {
         let known = odd.map(|number| Ok((conversation(number)?, Vec::new())));
         let known = known.collect::<Result<Vec<_>, Failure>>()?;
         let store = NullStore::new(id(Epoch::new, 0)?, known);
-        let chat = Chat::new(store.clone(), chat::Settings::default());
-        Ok(Self { shard: shard(chat.clone(), store)?, chat })
+        let services = services(store)?;
+        let chat = services.chat.clone();
+        Ok(Self { shard: MemoryShard::new(services, settings())?, chat })
     }
 
     fn connect(

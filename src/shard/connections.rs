@@ -64,6 +64,26 @@ pub(crate) enum Event {
     },
 }
 
+/// Who has something to be written, and outboxes for those who will.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    /// Connections with something to write and a socket that may take it.
+    pub(super) dirty: VecDeque<ConnectionKey>,
+    pub(super) spares: Spares,
+}
+
+impl Outgoing {
+    /// The outbox of a connection, which is listed for writing.
+    fn outbox<'c>(&mut self, key: ConnectionKey, connection: &'c mut Connection) -> &'c mut Outbox {
+        let Connection { outbox, flags, .. } = connection;
+        let outbox = self.spares.lend(outbox);
+        if outbox.stalled_since().is_none() && flags.set(Flags::DIRTY) {
+            self.dirty.push_back(key);
+        }
+        outbox
+    }
+}
+
 /// The connections of one shard.
 pub(crate) struct Connections {
     pub(super) settings: Settings,
@@ -76,13 +96,11 @@ pub(crate) struct Connections {
     pub(super) buffer: Vec<u8>,
     /// Connections with something to read that their last visit left.
     pub(super) queued: VecDeque<ConnectionKey>,
-    /// Connections with something to write and a socket that may take it.
-    pub(super) dirty: VecDeque<ConnectionKey>,
+    pub(super) outgoing: Outgoing,
     pub(super) budget: Budget,
     /// What the rest of the shard has not taken yet.
     pub(super) events: VecDeque<Event>,
     effects: Effects,
-    pub(super) spares: Spares,
     /// The next slot that the sweep visits.
     pub(super) swept: u32,
     /// Set while the server shuts down, with the next slot to be told.
@@ -101,11 +119,10 @@ impl Connections {
             batch: Batch::with_capacity(EVENTS_PER_TURN),
             buffer: vec![0; READ_BYTES],
             queued: VecDeque::new(),
-            dirty: VecDeque::new(),
+            outgoing: Outgoing::default(),
             budget: Budget::default(),
             events: VecDeque::new(),
             effects: Effects::default(),
-            spares: Spares::default(),
             swept: 0,
             draining: None,
         })
@@ -210,7 +227,6 @@ impl Connections {
             let dropped = outbox.push(message, class, bound);
             self.counters.deliveries.add(usize::from(dropped == 0));
             self.counters.deliveries_dropped.add(dropped);
-            self.write_later(key);
         }
     }
 
@@ -219,7 +235,6 @@ impl Connections {
         if let Some(outbox) = self.outbox_for(key, Session::is_active) {
             let dropped = outbox.resync_later(reason);
             self.counters.deliveries_dropped.add(dropped);
-            self.write_later(key);
         }
     }
 
@@ -241,7 +256,7 @@ impl Connections {
         key: ConnectionKey,
         run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
-        self.step_as(key, self.actor(key), run);
+        self.step_as(key, None, run);
     }
 
     /// The same where the step itself tells the session who its actor is. A session that closes
@@ -249,13 +264,18 @@ impl Connections {
     fn step_as(
         &mut self,
         key: ConnectionKey,
-        actor: Option<Actor>,
+        granted: Option<Actor>,
         run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
-        let mut effects = std::mem::take(&mut self.effects);
-        if let Some(Connection { role: Role::Client(session), .. }) = self.slab.get_mut(key) {
-            run(session, self.now, &self.settings.limits, &mut effects);
+        let Some(Connection { role: Role::Client(session), .. }) = self.slab.get_mut(key) else {
+            return;
+        };
+        let actor = granted.or_else(|| session.actor());
+        run(session, self.now, &self.settings.limits, &mut self.effects);
+        if self.effects.is_empty() {
+            return;
         }
+        let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain() {
             self.apply(key, actor, effect);
         }
@@ -283,7 +303,9 @@ impl Connections {
             }
             Effect::Send(frame) => {
                 self.counters.note_reply(frame);
-                self.send(key, actor, OpCode::Binary, frame);
+                if !self.queue(key, OpCode::Binary, frame) {
+                    self.begin_slow_close(key, actor);
+                }
             }
             Effect::Close(code) => self.begin_close(key, actor, Some(code.number())),
         }
@@ -306,9 +328,8 @@ impl Connections {
     pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: &[u8]) -> bool {
         let Some(connection) = self.slab.get_mut(key) else { return true };
         let bound = self.settings.outbox_bound(&connection.role);
-        let queued = self.spares.lend(&mut connection.outbox).reply(opcode, payload, bound);
+        let queued = self.outgoing.outbox(key, connection).reply(opcode, payload, bound);
         self.counters.deliveries_dropped.add(queued.unwrap_or(0));
-        self.write_later(key);
         queued.is_ok()
     }
 
@@ -334,7 +355,7 @@ impl Connections {
             && outbox.stalled_since().is_none()
             && connection.flags.set(Flags::DIRTY)
         {
-            self.dirty.push_back(key);
+            self.outgoing.dirty.push_back(key);
         }
     }
 
@@ -355,7 +376,7 @@ impl Connections {
         connection.is_served()
     }
 
-    /// Where a push goes, if the session wants it.
+    /// Where a push goes, if the session wants it. The connection is listed for writing.
     fn outbox_for(
         &mut self,
         key: ConnectionKey,
@@ -364,7 +385,7 @@ impl Connections {
         let connection = self.slab.get_mut(key)?;
         let takes = connection.phase == Phase::Open
             && matches!(&connection.role, Role::Client(session) if wants(session));
-        takes.then(|| self.spares.lend(&mut connection.outbox))
+        takes.then(|| self.outgoing.outbox(key, connection))
     }
 }
 

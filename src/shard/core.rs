@@ -5,6 +5,7 @@ use super::fanout::Fanout;
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::owners::Owners;
 use super::registry::{Place, Registry};
+use super::wakes::Wakes;
 use crate::chat::{Chat, Lane, Request};
 use crate::clock::Clock;
 use crate::identity::Identity;
@@ -30,6 +31,7 @@ pub(super) struct Core<S> {
     pub(super) mailboxes: Mailboxes,
     pub(super) fanout: Fanout,
     pub(super) owners: Owners,
+    pub(super) wakes: Wakes,
     /// Whom connections that are not active yet may turn out to be: they are in the registry
     /// already, and come out of it if they close first.
     pub(super) greeting: RefCell<HashMap<ConnectionKey, Actor, ahash::RandomState>>,
@@ -191,6 +193,7 @@ pub(super) fn spawn<S: Store>(
     origin: Origin,
     task: impl Future<Output = Result<Outcome, CommandError>> + 'static,
 ) {
+    let task = core.wakes.gather(task);
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
         let result = task.await;

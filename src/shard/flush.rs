@@ -17,8 +17,8 @@ const WRITES_PER_TURN: usize = 512;
 impl Connections {
     /// Writes once to every connection that is owed something, up to a bound.
     pub(super) fn flush_dirty(&mut self) {
-        for _ in 0..self.dirty.len().min(WRITES_PER_TURN) {
-            let Some(key) = self.dirty.pop_front() else { return };
+        for _ in 0..self.outgoing.dirty.len().min(WRITES_PER_TURN) {
+            let Some(key) = self.outgoing.dirty.pop_front() else { return };
             if let Some(connection) = self.slab.get_mut(key) {
                 connection.flags.clear(Flags::DIRTY);
                 self.flush(key);
@@ -44,7 +44,7 @@ impl Connections {
         let Some(connection) = self.slab.get_mut(key) else { return };
         let Some(mut outbox) = connection.outbox.take() else { return };
         let resync = outbox.take_resync();
-        self.spares.put(outbox);
+        self.outgoing.spares.put(outbox);
         match resync {
             Some(reason) => {
                 self.counters.resyncs.add(1);

@@ -1,7 +1,8 @@
 //! What shards say to each other, and the bounded queue it goes through.
 //!
-//! Each shard has one mailbox, so what one owner sends to one connection arrives in the order in
-//! which it was sent, answers and pushes alike. Invariants:
+//! Each shard has one mailbox, so what the owners of one shard send to a connection of another arrives
+//! in the order in which it was sent, answers and pushes alike. What they tell connections of their
+//! own shard does not come this way (see `fanout`). Invariants:
 //! - Commands and deliveries are each bounded in number. A command that finds no room is refused,
 //!   surely not applied. A delivery that finds none is dropped and its connections are marked, to
 //!   be told to synchronise again.

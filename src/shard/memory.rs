@@ -56,14 +56,7 @@ impl<S: Store> MemoryShard<S> {
             connections.slab.insert(|generation| Connection::new(socket, generation, role))
         });
         let key = key.ok_or(io::ErrorKind::OutOfMemory)?;
-        let greeted = self.enter(|connections| {
-            connections.decode_in_memory(key, hello);
-            connections.pop_event().is_some()
-        });
-        if !greeted || !self.core.registry.attach(granted.actor, self.core.place(key)) {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        self.enter(|connections| connections.grant(key, Ok(granted)));
+        greet(&self.core, &self.reactor, (key, granted), hello)?;
         Ok(key)
     }
 
@@ -104,7 +97,7 @@ impl<S: Store> MemoryShard<S> {
     pub fn write(&mut self, written: &mut dyn FnMut(ConnectionKey, &[u8])) {
         let mut bytes = std::mem::take(&mut self.written);
         self.enter(|connections| {
-            while let Some(key) = connections.dirty.pop_front() {
+            while let Some(key) = connections.outgoing.dirty.pop_front() {
                 bytes.clear();
                 if connections.write_in_memory(key, &mut bytes) {
                     written(key, &bytes);
@@ -123,6 +116,25 @@ impl<S: Store> MemoryShard<S> {
     fn enter<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
         self.reactor.enter(self.core.clock.now(), act)
     }
+}
+
+/// Has a new connection say `hello` and grants it its actor, whatever token it showed.
+pub(super) fn greet<S: Store>(
+    core: &Core<S>,
+    reactor: &Reactor,
+    (key, granted): (ConnectionKey, Granted),
+    hello: &mut [u8],
+) -> io::Result<()> {
+    let now = core.clock.now();
+    let greeted = reactor.enter(now, |connections| {
+        connections.decode_in_memory(key, hello);
+        connections.pop_event().is_some()
+    });
+    if !greeted || !core.registry.attach(granted.actor, core.place(key)) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    reactor.enter(now, |connections| connections.grant(key, Ok(granted)));
+    Ok(())
 }
 
 impl<S> std::fmt::Debug for MemoryShard<S> {

@@ -122,10 +122,12 @@ impl Owners {
         }
         match std::mem::replace(&mut work.state, State::Working) {
             State::New => {
-                tokio::task::spawn_local(work_from_load(Rc::clone(core), Rc::clone(slot)));
+                let work = work_from_load(Rc::clone(core), Rc::clone(slot));
+                tokio::task::spawn_local(core.wakes.gather(work));
             }
             State::Parked { owner, .. } => {
-                tokio::task::spawn_local(work_off(Rc::clone(core), Rc::clone(slot), owner));
+                let work = work_off(Rc::clone(core), Rc::clone(slot), owner);
+                tokio::task::spawn_local(core.wakes.gather(work));
             }
             State::Working | State::Idle { .. } | State::Parking => {}
         }

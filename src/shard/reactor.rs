@@ -125,7 +125,7 @@ impl Reactor {
         H: FnMut(Event),
     {
         let now = (hooks.clock)();
-        self.connections.borrow_mut().set_now(now);
+        self.begin_round(now);
         let mut again = (hooks.mailbox)(cx, now);
         again |= self.turn(cx, readiness)?;
         while let Some(event) = self.next_event() {
@@ -151,7 +151,7 @@ impl Reactor {
         if guard.is_none() && !connections.has_backlog() {
             return Ok(false);
         }
-        let drained = connections.turn()?;
+        let drained = connections.turn(guard.is_some())?;
         let Some(mut guard) = guard else { return Ok(false) };
         if !drained {
             return Ok(true);
@@ -159,6 +159,12 @@ impl Reactor {
         guard.clear_ready();
         drop(guard);
         Ok(readiness.poll_read_ready(cx).is_ready())
+    }
+
+    fn begin_round(&self, now: Timestamp) {
+        let mut connections = self.connections.borrow_mut();
+        connections.set_now(now);
+        connections.counters.rounds.add(1);
     }
 
     fn next_event(&self) -> Option<Event> {

@@ -13,6 +13,7 @@ use super::perform::perform;
 use super::reactor::Reactor;
 use super::registry::Registry;
 use super::settings::Settings;
+use super::wakes::Wakes;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
@@ -115,6 +116,7 @@ impl Seat {
             registry,
             mailboxes,
             owners: Owners::default(),
+            wakes: Wakes::new(),
             greeting: RefCell::default(),
             refused: RefCell::default(),
         });
@@ -122,7 +124,12 @@ impl Seat {
     }
 }
 
-async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) -> io::Result<()> {
+/// Drives a shard until it is told to end.
+pub(super) async fn run<S: Store>(
+    core: Rc<Core<S>>,
+    reactor: Rc<Reactor>,
+    inbox: Inbox,
+) -> io::Result<()> {
     let mut mail = Mail::new(Rc::clone(&core), Rc::clone(&reactor), inbox);
     let ended = Rc::clone(&mail.ended);
     let clock = core.clock.clone();
@@ -162,6 +169,7 @@ impl<S: Store> Mail<S> {
 
     /// Acts on some messages; whether there may be more.
     pub(super) fn receive(&mut self, ctx: &mut Context<'_>, now: Timestamp) -> bool {
+        self.core.wakes.release(ctx);
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
             self.reactor.enter(now, |connections| {

@@ -79,8 +79,9 @@ enum Received {
 }
 
 impl Connections {
-    /// Takes one turn. Tells whether epoll was asked in it and has reported everything.
-    pub(super) fn turn(&mut self) -> io::Result<bool> {
+    /// Takes one turn. epoll is asked only if the set `is_ready`: nobody else need wait for its answer.
+    /// Tells whether it was asked and has reported everything.
+    pub(super) fn turn(&mut self, is_ready: bool) -> io::Result<bool> {
         self.budget.turn = FRAMES_FOR_EVENTS;
         let mut events_left = EVENTS_PER_TURN;
         let mut drained = None;
@@ -88,7 +89,7 @@ impl Connections {
             if let Some(event) = self.batch.pop() {
                 events_left -= 1;
                 self.react(event);
-            } else if drained.is_none() {
+            } else if is_ready && drained.is_none() {
                 self.counters.epoll_waits.add(1);
                 drained = Some(self.batch.refill(&self.epoll)?);
             } else {
@@ -113,7 +114,7 @@ impl Connections {
     pub(super) fn has_backlog(&self) -> bool {
         !self.batch.is_empty()
             || !self.queued.is_empty()
-            || !self.dirty.is_empty()
+            || !self.outgoing.dirty.is_empty()
             || !self.events.is_empty()
             || self.is_telling_drain()
     }

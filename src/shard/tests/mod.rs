@@ -144,7 +144,7 @@ impl Rig {
 
     /// One round as the loop makes it, but for the sweep.
     fn round(&mut self) {
-        self.connections.turn().expect("epoll");
+        self.connections.turn(true).expect("epoll");
         while let Some(event) = self.connections.pop_event() {
             self.events.push(event);
         }
