@@ -10,10 +10,12 @@
 //! ```
 
 mod demo;
+mod files;
 mod listeners;
 mod shards;
 mod upkeep;
 
+use crate::admission::{Admission, Limits};
 use crate::chat::{self, Chat};
 use crate::cli::output;
 use crate::clock::Clock;
@@ -25,7 +27,7 @@ use crate::protocol::{CloseCode, Goaway};
 use crate::shard::{Services, ShardHandle, seats};
 use crate::store::embedded::{Embedded, Hooks, OpenError, Stats, WriteFailure};
 use crate::store::{Cursors, Log, Store, StoreError};
-use shards::Threads;
+use shards::{Doors, Threads};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -74,6 +76,7 @@ pub enum ServerError {
 
 /// Serves until a signal ends it. With `dev`, makes the demo accounts ready and prints them.
 pub fn run(config: &Config, dev: bool) -> Result<(), ServerError> {
+    files::raise_limit();
     let options = config.store_options();
     let store = Embedded::open(&options, Hooks::new(&options, end_at_once))?;
     let keys = Keys::open(&config.key_file())?;
@@ -106,7 +109,9 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
     let (shutdown, told) = watch::channel(false);
-    let mut threads = Threads::start(config, places, &handle, &services, &told)?;
+    let admission = Admission::new(admission_limits(config));
+    let doors = Doors { handle: handle.clone(), admission, shutdown: told };
+    let mut threads = Threads::start(config, places, &doors, &services)?;
     threads.started().await?;
     let pending = store.pending().await?;
     handle.recover(pending.iter().map(|pending| pending.conversation));
@@ -169,6 +174,14 @@ async fn wait_until(
     };
     if tokio::time::timeout(at_most, waiting).await.is_err() {
         tracing::info!(?at_most, "stopped waiting");
+    }
+}
+
+/// What the configuration and the system say of the number of connections.
+fn admission_limits(config: &Config) -> Limits {
+    Limits {
+        connections_max: files::connections_max(config.server.connections_max),
+        address_connections_max: config.server.address_connections_max,
     }
 }
 

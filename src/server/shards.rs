@@ -1,6 +1,7 @@
 //! The threads of the shards: on each a runtime of its own, the shard's loop and its HTTP listener.
 
 use super::ServerError;
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::gateway::{listener, rest, upgrade};
 use crate::session::Limits;
@@ -14,6 +15,16 @@ use tokio::sync::{mpsc, watch};
 
 /// How long requests under way may take to end once the server stops.
 const REQUESTS_END_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What the doors of all shards share.
+pub(super) struct Doors {
+    /// Where commands go.
+    pub(super) handle: ShardHandle,
+    /// Who counts the connections.
+    pub(super) admission: Admission,
+    /// Tells when no further requests are taken.
+    pub(super) shutdown: watch::Receiver<bool>,
+}
 
 /// What one thread is given.
 struct Place<S> {
@@ -43,10 +54,10 @@ impl Threads {
     pub(super) fn start<S: Store>(
         config: &Config,
         places: Vec<(Seat, TcpListener)>,
-        handle: &ShardHandle,
+        doors: &Doors,
         services: &Services<S>,
-        shutdown: &watch::Receiver<bool>,
     ) -> Result<Self, ServerError> {
+        let Doors { handle, admission, shutdown } = doors;
         let (told, news) = mpsc::unbounded_channel();
         let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
         let mut threads = Vec::with_capacity(places.len());
@@ -56,7 +67,7 @@ impl Threads {
                 listener,
                 services: services.clone(),
                 connections: connection_settings(config),
-                http: listener_settings(config),
+                http: listener_settings(config, admission),
                 router: router.clone(),
                 shutdown: shutdown.clone(),
             };
@@ -141,9 +152,11 @@ fn connection_settings(config: &Config) -> ConnectionSettings {
     }
 }
 
-fn listener_settings(config: &Config) -> listener::Settings {
+fn listener_settings(config: &Config, admission: &Admission) -> listener::Settings {
     listener::Settings {
+        admission: admission.clone(),
         connections_max: u32::try_from(config.http.connections_max).unwrap_or(u32::MAX),
+        handshakes_max: u32::try_from(config.http.handshakes_max).unwrap_or(u32::MAX),
         idle_timeout: config.http.header_timeout,
         drain_timeout: REQUESTS_END_MAX,
         proxies: config.server.proxies.clone(),

@@ -49,6 +49,7 @@ impl Connections {
         connection.partial = None;
         connection.phase = Phase::Closing;
         connection.end_within(self.now, END_GRACE);
+        self.entrance.pass_through(key);
         self.announce_closed(key, actor);
         let payload =
             code.map_or_else(Bytes::new, |code| Bytes::copy_from_slice(&code.to_be_bytes()));
@@ -131,7 +132,9 @@ impl Connections {
         if self.slab.get_mut(key).is_some_and(|connection| connection.is_served()) {
             self.announce_closed(key, self.actor(key));
         }
-        drop(self.slab.remove(key));
+        if self.slab.remove(key).is_some() {
+            self.entrance.leave(key);
+        }
     }
 
     /// Visits the next part of the connections: silence, stalls, deadlines.

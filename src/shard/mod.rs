@@ -12,13 +12,14 @@
 //! ```
 //!
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
-//! `connection`, `outbox`, `connections`, `turn`, `flush`, `closing`, `reactor`. The command side,
+//! `connection`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`. The command side,
 //! from the door down: `handle`, `mailbox`, `seat`, `perform`, `accounts`, `chats`, `receive`,
 //! `owners`, `fanout`, `registry`, `core`.
 
 mod closing;
 mod connection;
 mod connections;
+mod entrance;
 mod epoll;
 mod everyone;
 mod flush;

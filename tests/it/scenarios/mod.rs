@@ -1,6 +1,7 @@
 //! What is tried, by what it shows. Each file says what it sets up.
 
 mod accounts;
+mod admission;
 mod backpressure;
 mod bad_input;
 mod chats;
