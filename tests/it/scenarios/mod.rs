@@ -7,6 +7,7 @@ mod bad_input;
 mod chats;
 mod damage;
 mod disk;
+mod goaway;
 mod long_poll;
 mod parity;
 mod resume;
