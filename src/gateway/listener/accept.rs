@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// How many are accepted, and how many begin to be served, before the rest of the shard has its
 /// turn.
-pub(super) const IN_A_ROW_MAX: u32 = 8;
+const IN_A_ROW_MAX: u32 = 8;
 /// How long to wait after an accept that failed for want of something, such as descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 /// One in so many failures in a row is logged: about one in 10 s.

@@ -58,6 +58,14 @@ async fn is_served(stream: &mut TcpStream) -> bool {
     Deadline::usual().wait("an answer", asking).await.unwrap_or(false)
 }
 
+fn parsed(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_default()
+}
+
+fn is_refusal(line: &Value) -> bool {
+    line["message"].as_str().is_some_and(|message| message.starts_with("refused connections"))
+}
+
 #[tokio::test]
 async fn an_address_at_its_limit_shuts_no_other_out() {
     let server = TestServer::configured(&[("server.address_connections_max", "3")]).started().await;
@@ -70,8 +78,20 @@ async fn an_address_at_its_limit_shuts_no_other_out() {
     assert!(is_overloaded(&rest_of(from(2, &server).await).await));
     assert_eq!(upgraded(from(2, &server).await).await.map(drop), Err(503));
     let _other = upgraded(from(3, &server).await).await.expect("another address");
-    let logged = server.stderr();
-    assert!(logged.contains("refused connections") && logged.contains("127.0.0.2"), "{logged}");
+    for _ in 0..50 {
+        assert!(is_overloaded(&rest_of(from(2, &server).await).await));
+    }
+    // One line a second tells of all since the last.
+    let lines = eventually("all are logged", async || {
+        let lines: Vec<Value> = server.stderr().lines().map(parsed).filter(is_refusal).collect();
+        let told: Option<u64> = lines.iter().map(|line| line["count"].as_u64()).sum();
+        (told == Some(52)).then_some(lines)
+    })
+    .await;
+    assert!(lines.len() < 15, "{} lines", lines.len());
+    let of_client =
+        |line: &Value| line["client"].as_str().is_some_and(|c| c.starts_with("127.0.0.2:"));
+    assert!(lines.iter().all(|line| of_client(line) && line["reason"] == "Address"), "{lines:?}");
 
     drop(held.pop());
     eventually("the slot is free", async || upgraded(from(2, &server).await).await.ok()).await;
