@@ -27,7 +27,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn next(&mut self) -> Option<Append> {
+    fn next(&mut self) -> Option<Append<'static>> {
         self.turn = (self.turn + 7_919) % LOGS;
         let end = self.ends.get_mut(usize::try_from(self.turn).ok()?)?;
         let expected = Sequence::new(*end)?;
@@ -46,7 +46,7 @@ impl Writer {
             erased: None,
         };
         let conversation = ConversationId::new(1 + self.turn * 450_000_000_000)?;
-        Some(Append { conversation, expected, entries: vec![entry], has_effects: false })
+        Some(Append { conversation, expected, entries: vec![entry].into(), has_effects: false })
     }
 
     async fn group(&mut self, count: u64) -> usize {

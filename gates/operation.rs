@@ -11,7 +11,7 @@ use chasqui::model::{
     ClientMessageId, Content, ConversationId, Entry, Message, Ordinal, Outcome, Sent, Sequence,
 };
 use chasqui::protocol::{ClientFrame, EntryEncoder, frames};
-use chasqui::session::{Limits, Session};
+use chasqui::session::{Effects, Limits, Session};
 use chasqui::store::embedded::{Embedded, Hooks, Options};
 use chasqui::store::{Append, Appended, Log};
 use std::hint::black_box;
@@ -170,13 +170,13 @@ fn said() -> Content {
 }
 
 fn session(most: u64, count: u64) -> Result<(), Failure> {
-    let (limits, mut effects) = (Limits::default(), Vec::new());
+    let (limits, mut effects) = (Limits::default(), Effects::default());
     let mut session = Session::new(NOW);
     session.handle_message(NOW, &limits, &hello()?, &mut effects);
     session.handle_grant(NOW, &limits, Ok(granted(1)?), &mut effects);
+    effects.drain().for_each(drop);
     let sends = (1..=most).map(|number| send(number, number)).collect::<Result<Vec<_>, _>>()?;
     for (rid, message) in (1..=count).zip(&sends) {
-        effects.clear();
         session.handle_message(NOW, &limits, message, &mut effects);
         let sent = Outcome::Sent(Sent {
             conversation: conversation()?,
@@ -186,8 +186,9 @@ fn session(most: u64, count: u64) -> Result<(), Failure> {
             duplicate: false,
         });
         session.handle_outcome(rid, &Ok(sent), &mut effects);
-        if effects.len() != 2 {
-            return Err(format!("{effects:?} follow from a SEND and its outcome").into());
+        let followed = effects.drain().count();
+        if followed != 2 {
+            return Err(format!("{followed} effects follow from a SEND and its outcome").into());
         }
     }
     Ok(())
@@ -202,13 +203,14 @@ async fn commit(most: u64, count: u64) -> Result<(), Failure> {
         let action = Action::Send { client_message, floor: Sequence::new(number), content: said() };
         Ok(Request { actor: actor(1)?, action, lane: None, ticket: () })
     };
-    let requests = (1..=most).map(|number| Ok(vec![request(number)?]));
-    let requests = requests.collect::<Result<Vec<_>, Failure>>()?;
-    let mut told = 0;
+    let requests = (1..=most).map(request).collect::<Result<Vec<_>, Failure>>()?;
+    let (mut batch, mut emits, mut told) = (Vec::new(), Vec::new(), 0);
     // Taken and dropped alike, whatever the count.
     for (number, request) in (1..).zip(requests) {
         if number <= count {
-            told += owner.commit(&chat, NOW, request).await.len();
+            batch.push(request);
+            owner.commit(&chat, NOW, &mut batch, &mut emits).await;
+            told += emits.drain(..).count();
         }
     }
     if u64::try_from(told)? == count { Ok(()) } else { Err(format!("{told} entries").into()) }
@@ -239,7 +241,7 @@ async fn append(count: u64) -> Result<(), Failure> {
             let append = Append {
                 conversation: id(ConversationId::new, log)?,
                 expected: Sequence::new(number - 1).ok_or("no such sequence")?,
-                entries: vec![entry(number)?],
+                entries: vec![entry(number)?].into(),
                 has_effects: false,
             };
             let store = store.clone();

@@ -46,7 +46,7 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Connections now, upgraded or not.
-    pub connections: usize,
+    pub connections: u64,
     /// Refused since the start: [`Refusal::Total`].
     pub refused_total: u64,
     /// Refused since the start: [`Refusal::Address`].
@@ -55,6 +55,18 @@ pub struct Counts {
     pub refused_handshakes: u64,
     /// Refused since the start: [`Refusal::Http`].
     pub refused_http: u64,
+}
+
+impl Counts {
+    /// Refused since the start, by reason.
+    pub fn refused(&self) -> [(&'static str, u64); 4] {
+        [
+            ("total", self.refused_total),
+            ("address", self.refused_address),
+            ("handshakes", self.refused_handshakes),
+            ("http", self.refused_http),
+        ]
+    }
 }
 
 /// The counts of the process. Clones share them; usable from any thread.
@@ -136,7 +148,8 @@ impl Admission {
     pub fn counts(&self) -> Counts {
         let told = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counts {
-            connections: self.0.connections.load(Ordering::Relaxed),
+            connections: u64::try_from(self.0.connections.load(Ordering::Relaxed))
+                .unwrap_or(u64::MAX),
             refused_total: told(&self.0.refused_total),
             refused_address: told(&self.0.refused_address),
             refused_handshakes: told(&self.0.refused_handshakes),

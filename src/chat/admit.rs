@@ -10,7 +10,6 @@ use super::{Settings, draw_client_message};
 use crate::model::{
     CommandError, Content, ErrorCode, Membership, Outcome, Sent, Sequence, Timestamp,
 };
-use smallvec::smallvec;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ pub(super) fn effective_floor(floor: Option<Sequence>, head: Sequence) -> Sequen
 
 /// What a request leads to.
 pub(super) enum Verdict {
-    /// These are to be appended.
+    /// What it sends is to be appended, or these where it is no send.
     Append(Contents),
     /// Nothing is to be appended; this is the answer.
     Answer(Outcome),
@@ -35,18 +34,18 @@ impl<T> Owner<T> {
         &mut self,
         settings: &Settings,
         now: Timestamp,
-        requests: Vec<Request<T>>,
+        requests: &mut Vec<Request<T>>,
         emits: &mut Vec<Emit<T>>,
     ) -> Draft<T> {
         let mut draft = Draft::new(self.head, Rc::clone(&self.members), now, requests.len());
-        for request in requests {
+        for request in requests.drain(..) {
             match self.judge(settings, &draft, &request) {
                 Ok(Verdict::Append(contents)) => draft.push(request, contents),
                 Ok(Verdict::Answer(outcome)) => {
                     emits.push(Emit::Reply { ticket: request.ticket, result: Ok(outcome) });
                 }
                 Ok(Verdict::Twin(index)) => draft.attach(index, request),
-                Err(error) => self.refuse(vec![request], &error, now, emits),
+                Err(error) => self.refuse([request], &error, now, emits),
             }
         }
         draft
@@ -72,11 +71,11 @@ impl<T> Owner<T> {
                 }
                 check_writes(membership)?;
                 check_content(content, settings, membership, draft.head.sequence)?;
-                Ok(Verdict::Append(smallvec![(*client_message, content.clone())]))
+                Ok(Verdict::Append(Contents::new()))
             }
             Action::Group(change) => self.change_group(settings, draft, user, change),
             Action::Note(content) => {
-                Ok(Verdict::Append(smallvec![(draw_client_message()?, content.clone())]))
+                Ok(Verdict::Append(vec![(draw_client_message()?, content.clone())]))
             }
         }
     }

@@ -11,7 +11,6 @@ use super::owner::{Action, Emit, Lane, Owner, Request, ascending};
 use super::recent::FLOOR_SPAN_MAX;
 use crate::model::{CommandError, Sequence, Timestamp};
 use crate::store::{Appended, Direction, Range, Store, StoreError};
-use std::rc::Rc;
 use std::time::Duration;
 
 /// How often an append of unknown outcome is tried again before its senders are told.
@@ -44,7 +43,7 @@ impl<T> Owner<T> {
             for entry in entries {
                 let audience = self.fold(chat, &entry);
                 let answer = draft.as_mut().and_then(|draft| draft.answer_of(id, &entry));
-                emits.push(Emit::Entry { entry: Rc::new(entry), audience, answer });
+                emits.push(Emit::Entry { entry, audience, answer });
             }
         }
         Ok(())
@@ -68,7 +67,7 @@ impl<T> Owner<T> {
                     let read = self.catch_up(chat, Some(&mut draft), emits).await;
                     if read.is_ok() && self.head.sequence > draft.expected {
                         self.write_effects(chat).await;
-                        return draft.into_unanswered();
+                        return draft.take_unanswered();
                     }
                 }
                 Err(_) => tokio::time::sleep(BACKOFF * 2_u32.pow(attempt)).await,
@@ -79,6 +78,16 @@ impl<T> Owner<T> {
         self.refuse(unanswered, &CommandError::outcome_unknown(), accepted_at, emits);
         self.doubt = Some(draft);
         Vec::new()
+    }
+
+    /// Whether every copy of a send among `requests` is in the ring, so that nothing has to be read.
+    pub(super) fn needs_no_look_back(&self, requests: &[Request<T>]) -> bool {
+        let head = self.head.sequence;
+        let remembered = self.recent.complete_from()..=head.next();
+        requests.iter().all(|request| match request.action {
+            Action::Send { floor, .. } => remembered.contains(&effective_floor(floor, head)),
+            Action::Group(_) | Action::Note(_) => true,
+        })
     }
 
     /// Reads what the look-ups of `requests` need: the head, where a floor lies above the one
@@ -138,7 +147,7 @@ impl<T> Owner<T> {
     /// same connection has sent since, so that a refusal cannot reorder.
     pub(super) fn refuse(
         &mut self,
-        requests: Vec<Request<T>>,
+        requests: impl IntoIterator<Item = Request<T>>,
         error: &CommandError,
         now: Timestamp,
         emits: &mut Vec<Emit<T>>,

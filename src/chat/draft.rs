@@ -2,16 +2,15 @@
 
 use super::in_flight::UnderWay;
 use super::members::Members;
-use super::owner::{Action, Emit, Request};
+use super::owner::{Action, Emit, Lane, Request};
 use crate::model::{
-    ClientMessageId, CommandError, Content, ConversationId, Entry, Head, Outcome, Sent, Sequence,
-    Timestamp, UserId,
+    Actor, ClientMessageId, CommandError, Content, ConversationId, Entry, Head, Outcome, Sent,
+    Sequence, Timestamp, UserId,
 };
-use smallvec::SmallVec;
 use std::rc::Rc;
 
-/// The contents of one request, each with the id its entry carries.
-pub(super) type Contents = SmallVec<[(ClientMessageId, Content); 2]>;
+/// What a request other than a send adds: contents, each with the id its entry carries.
+pub(super) type Contents = Vec<(ClientMessageId, Content)>;
 
 /// Entries to be appended, and whose they are.
 #[derive(Debug)]
@@ -32,13 +31,24 @@ pub(super) struct Draft<T> {
 
 #[derive(Debug)]
 struct Accepted<T> {
-    request: Request<()>,
+    actor: Actor,
+    wish: Wish,
+    lane: Option<Lane>,
     /// Where its answer goes; taken when it is answered.
     ticket: Option<T>,
     /// The index of the entry that answers it.
     last: usize,
     /// The same send again, from other connections or doors.
     twins: Vec<Request<T>>,
+}
+
+/// What was asked for.
+#[derive(Clone, Debug)]
+enum Wish {
+    /// To send what its entry holds: it is not kept twice.
+    Send { floor: Option<Sequence> },
+    /// Anything else, from which its entries follow.
+    Other(Box<Action>),
 }
 
 impl<T> Draft<T> {
@@ -62,16 +72,15 @@ impl<T> Draft<T> {
         client_message: ClientMessageId,
         content: &Content,
     ) -> Result<Option<usize>, CommandError> {
-        let same = |accepted: &Accepted<T>| match &accepted.request.action {
-            Action::Send { client_message: id, content, .. } => {
-                (accepted.request.actor.user == user && *id == client_message)
-                    .then(|| content.fingerprint())
-            }
-            Action::Group(_) | Action::Note(_) => None,
+        let key = (Some(user), Some(client_message));
+        let same = |entry: &&Entry| (entry.sender, entry.client_message) == key;
+        let sent = |accepted: &Accepted<T>| match accepted.wish {
+            Wish::Send { .. } => self.entries.get(accepted.last).filter(same),
+            Wish::Other(_) => None,
         };
-        let found = self.accepted.iter().enumerate().find_map(|(i, a)| Some((i, same(a)?)));
+        let found = self.accepted.iter().enumerate().find_map(|(i, a)| Some((i, sent(a)?)));
         match found {
-            Some((index, fingerprint)) if fingerprint == content.fingerprint() => Ok(Some(index)),
+            Some((index, entry)) if entry.fingerprint == content.fingerprint() => Ok(Some(index)),
             Some(_) => Err(CommandError::reused_client_id()),
             None => Ok(None),
         }
@@ -84,30 +93,44 @@ impl<T> Draft<T> {
         }
     }
 
-    /// Adds the entries of one request.
+    /// Adds the entries of one request: what it sends, else `contents`.
     pub(super) fn push(&mut self, request: Request<T>, contents: Contents) {
-        for (client_message, content) in contents {
-            let counted = u64::from(content.kind().counts());
-            let entry = Entry {
-                sequence: self.head.sequence.next(),
-                ordinal: self.head.ordinal.plus(counted),
-                sender: Some(request.actor.user),
-                sent_at: self.accepted_at.max(self.head.sent_at),
-                client_message: Some(client_message),
-                fingerprint: content.fingerprint(),
-                content,
-                edited: None,
-                erased: None,
-            };
-            self.head = Head::from(&entry);
-            if let Content::Member { .. } = entry.content {
-                Rc::make_mut(&mut self.members).fold(&entry);
+        let Request { actor, action, lane, ticket } = request;
+        let wish = match action {
+            Action::Send { client_message, floor, content } => {
+                self.append(actor.user, client_message, content);
+                Wish::Send { floor }
             }
-            self.entries.push(entry);
-        }
+            Action::Group(_) | Action::Note(_) => {
+                for (client_message, content) in contents {
+                    self.append(actor.user, client_message, content);
+                }
+                Wish::Other(Box::new(action))
+            }
+        };
         let last = self.entries.len().saturating_sub(1);
-        let (request, ticket) = request.split();
-        self.accepted.push(Accepted { request, ticket: Some(ticket), last, twins: Vec::new() });
+        let ticket = Some(ticket);
+        self.accepted.push(Accepted { actor, wish, lane, ticket, last, twins: Vec::new() });
+    }
+
+    fn append(&mut self, sender: UserId, client_message: ClientMessageId, content: Content) {
+        let counted = u64::from(content.kind().counts());
+        let entry = Entry {
+            sequence: self.head.sequence.next(),
+            ordinal: self.head.ordinal.plus(counted),
+            sender: Some(sender),
+            sent_at: self.accepted_at.max(self.head.sent_at),
+            client_message: Some(client_message),
+            fingerprint: content.fingerprint(),
+            content,
+            edited: None,
+            erased: None,
+        };
+        self.head = Head::from(&entry);
+        if let Content::Member { .. } = entry.content {
+            Rc::make_mut(&mut self.members).fold(&entry);
+        }
+        self.entries.push(entry);
     }
 
     fn index_of(&self, entry: &Entry) -> Option<usize> {
@@ -125,46 +148,43 @@ impl<T> Draft<T> {
         let accepted = self.accepted.iter_mut().find(|accepted| accepted.last == index);
         let accepted = accepted?;
         let ticket = accepted.ticket.take()?;
-        Some((ticket, outcome(&accepted.request.action, conversation, entry, false)))
+        Some((ticket, accepted.wish.outcome(conversation, entry.into(), false)))
     }
 
-    /// Tells the entries, each request answered in the place of its last one.
+    /// Tells the entries to whom `audience_of` says, each request answered in the place of its last
+    /// one.
     pub(super) fn answer(
         self,
         conversation: ConversationId,
-        told: Vec<(Rc<Entry>, Rc<[UserId]>)>,
+        mut audience_of: impl FnMut(&Entry) -> Rc<[UserId]>,
         emits: &mut Vec<Emit<T>>,
     ) {
-        let mut accepted = self.accepted.into_iter().peekable();
-        for (index, (entry, audience)) in told.into_iter().enumerate() {
-            let Some(done) = accepted.next_if(|accepted| accepted.last == index) else {
+        let mut accepted = self.accepted.into_iter();
+        for (index, entry) in self.entries.into_iter().enumerate() {
+            let audience = audience_of(&entry);
+            let is_last = |next: &Accepted<T>| next.last == index;
+            if !accepted.as_slice().first().is_some_and(is_last) {
                 emits.push(Emit::Entry { entry, audience, answer: None });
                 continue;
-            };
-            let Accepted { request: Request { action, .. }, ticket, twins, .. } = done;
-            let sent = outcome(&action, conversation, &entry, false);
-            let twin = outcome(&action, conversation, &entry, true);
-            let answer = ticket.map(|ticket| (ticket, sent));
+            }
+            let Some(Accepted { wish, ticket, twins, .. }) = accepted.next() else { break };
+            let at = Head::from(&entry);
+            let answer = ticket.map(|ticket| (ticket, wish.outcome(conversation, at, false)));
             emits.push(Emit::Entry { entry, audience, answer });
-            emits.extend(
-                twins
-                    .into_iter()
-                    .map(|r| Emit::Reply { ticket: r.ticket, result: Ok(twin.clone()) }),
-            );
+            emits.extend(twins.into_iter().map(|twin| {
+                let result = Ok(wish.outcome(conversation, at, true));
+                Emit::Reply { ticket: twin.ticket, result }
+            }));
         }
     }
 
-    /// The requests that have no answer yet, in order.
-    pub(super) fn into_unanswered(mut self) -> Vec<Request<T>> {
-        self.accepted.drain(..).flat_map(Accepted::unanswered).collect()
-    }
-
-    /// Like [`Draft::into_unanswered`], but keeps the entries, which may yet prove stored.
+    /// Takes out the requests that have no answer yet, in order. The entries stay: they may yet prove
+    /// stored.
     pub(super) fn take_unanswered(&mut self) -> Vec<Request<T>> {
         let mut unanswered = Vec::new();
         for accepted in &mut self.accepted {
-            let ticket = accepted.ticket.take();
-            unanswered.extend(ticket.map(|ticket| accepted.request.clone().with(ticket)));
+            let entry = self.entries.get(accepted.last);
+            unanswered.extend(entry.and_then(|entry| accepted.take_request(entry)));
             unanswered.append(&mut accepted.twins);
         }
         unanswered
@@ -172,26 +192,30 @@ impl<T> Draft<T> {
 }
 
 impl<T> Accepted<T> {
-    fn unanswered(self) -> impl Iterator<Item = Request<T>> {
-        let own = self.ticket.map(|ticket| self.request.with(ticket));
-        own.into_iter().chain(self.twins)
+    /// The request as it came, unless it was answered; `entry` is the one that would answer it.
+    fn take_request(&mut self, entry: &Entry) -> Option<Request<T>> {
+        let action = match &self.wish {
+            Wish::Send { floor } => Action::Send {
+                client_message: entry.client_message?,
+                floor: *floor,
+                content: entry.content.clone(),
+            },
+            Wish::Other(action) => Action::clone(action),
+        };
+        let ticket = self.ticket.take()?;
+        Some(Request { actor: self.actor, action, lane: self.lane, ticket })
     }
 }
 
-fn outcome(
-    action: &Action,
-    conversation: ConversationId,
-    entry: &Entry,
-    duplicate: bool,
-) -> Outcome {
-    match action {
-        Action::Send { .. } => Outcome::Sent(Sent {
-            conversation,
-            sequence: entry.sequence,
-            ordinal: entry.ordinal,
-            sent_at: entry.sent_at,
-            duplicate,
-        }),
-        Action::Group(_) | Action::Note(_) => Outcome::Done,
+impl Wish {
+    /// The answer to whoever wished for an entry that is stored `at`.
+    fn outcome(&self, conversation: ConversationId, at: Head, duplicate: bool) -> Outcome {
+        let Head { sequence, ordinal, sent_at } = at;
+        match self {
+            Self::Send { .. } => {
+                Outcome::Sent(Sent { conversation, sequence, ordinal, sent_at, duplicate })
+            }
+            Self::Other(_) => Outcome::Done,
+        }
     }
 }

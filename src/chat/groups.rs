@@ -12,7 +12,6 @@ use crate::model::{
     CommandError, Content, ConversationKind, ErrorCode, MemberChange, Membership, Outcome, Role,
     Sequence, Title, UserId,
 };
-use smallvec::smallvec;
 
 impl<T> Owner<T> {
     /// Judges a change that `user` wants.
@@ -64,7 +63,7 @@ fn check_manages(membership: &Membership) -> Result<(), CommandError> {
 }
 
 fn append(content: Content) -> Result<Verdict, CommandError> {
-    Ok(Verdict::Append(smallvec![(draw_client_message()?, content)]))
+    Ok(Verdict::Append(vec![(draw_client_message()?, content)]))
 }
 
 fn begin<T>(draft: &Draft<T>, title: &Title, members: &[UserId]) -> Result<Verdict, CommandError> {
@@ -74,9 +73,9 @@ fn begin<T>(draft: &Draft<T>, title: &Title, members: &[UserId]) -> Result<Verdi
     let settings = Content::Settings { title: Some(title.clone()), picture: None };
     let everyone =
         Content::Member { users: members.to_vec(), change: MemberChange::Added, role: None };
-    Ok(Verdict::Append(smallvec![
+    Ok(Verdict::Append(vec![
         (draw_client_message()?, settings),
-        (draw_client_message()?, everyone)
+        (draw_client_message()?, everyone),
     ]))
 }
 
@@ -120,7 +119,7 @@ fn remove<T>(
     }
     let change = if leaves { MemberChange::Left } else { MemberChange::Removed };
     let gone = Content::Member { users: vec![target], change, role: None };
-    let mut contents: Contents = smallvec![(draw_client_message()?, gone)];
+    let mut contents: Contents = vec![(draw_client_message()?, gone)];
     if let Some(heir) = draft.members.successor(target) {
         let role = Some(Role::Owner);
         let heir = Content::Member { users: vec![heir], change: MemberChange::Role, role };

@@ -5,26 +5,35 @@
 //! before the oldest append under way.
 
 use crate::model::Timestamp;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module. Shared by all shards; taken twice a batch, never per message.
 #[derive(Debug, Default)]
-pub(super) struct InFlight(Mutex<BTreeMap<Timestamp, usize>>);
+pub(super) struct InFlight(Mutex<Stamps>);
+
+/// The stamps of the appends under way, ascending, each with how many carry it: few, since they differ
+/// by milliseconds.
+type Stamps = Vec<(Timestamp, usize)>;
 
 impl InFlight {
     /// Notes an append whose entries carry `sent_at` or later, until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>, sent_at: Timestamp) -> UnderWay {
-        *self.stamps().entry(sent_at).or_default() += 1;
+        let mut stamps = self.stamps();
+        let index = stamps.partition_point(|(stamp, _)| *stamp < sent_at);
+        match stamps.get_mut(index) {
+            Some((stamp, count)) if *stamp == sent_at => *count += 1,
+            Some(_) | None => stamps.insert(index, (sent_at, 1)),
+        }
+        drop(stamps);
         UnderWay { in_flight: Arc::clone(self), sent_at }
     }
 
     /// The stamp of the oldest append under way, if there is one.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.stamps().keys().next().copied()
+        self.stamps().first().map(|(stamp, _)| *stamp)
     }
 
-    fn stamps(&self) -> MutexGuard<'_, BTreeMap<Timestamp, usize>> {
+    fn stamps(&self) -> MutexGuard<'_, Stamps> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -39,11 +48,11 @@ pub(super) struct UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut stamps = self.in_flight.stamps();
-        if let Some(count) = stamps.get_mut(&self.sent_at) {
-            *count -= 1;
-            if *count == 0 {
-                stamps.remove(&self.sent_at);
-            }
+        let index = stamps.partition_point(|(stamp, _)| *stamp < self.sent_at);
+        match stamps.get_mut(index) {
+            Some((_, count)) if *count > 1 => *count -= 1,
+            Some(_) => drop(stamps.remove(index)),
+            None => {}
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::model::{
     UserId,
 };
 use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// The most requests that become one append.
@@ -86,20 +87,6 @@ pub struct Request<T> {
     pub ticket: T,
 }
 
-impl<T> Request<T> {
-    pub(super) fn split(self) -> (Request<()>, T) {
-        let Self { actor, action, lane, ticket } = self;
-        (Request { actor, action, lane, ticket: () }, ticket)
-    }
-}
-
-impl Request<()> {
-    pub(super) fn with<T>(self, ticket: T) -> Request<T> {
-        let Self { actor, action, lane, ticket: () } = self;
-        Request { actor, action, lane, ticket }
-    }
-}
-
 /// What came of requests, in the order in which it is to be told.
 #[derive(Clone, Debug)]
 pub enum Emit<T> {
@@ -113,7 +100,7 @@ pub enum Emit<T> {
     /// A new entry.
     Entry {
         /// The entry.
-        entry: Rc<Entry>,
+        entry: Entry,
         /// Everyone who may see it.
         audience: Rc<[UserId]>,
         /// Set on the entry that answers a request: the answer stands in the entry's place where it
@@ -191,93 +178,91 @@ impl<T> Owner<T> {
         self.doubt.is_some() || !self.unwritten.is_empty()
     }
 
-    /// Decides and stores `requests`, in order, and tells what came of them.
+    /// Decides and stores `requests`, in order, and adds to `emits` what came of them. Both are the
+    /// caller's to use again; `requests` is left empty.
     pub async fn commit<S: Store>(
         &mut self,
         chat: &Chat<S>,
         now: Timestamp,
-        requests: Vec<Request<T>>,
-    ) -> Vec<Emit<T>> {
-        let mut emits = Vec::new();
+        requests: &mut Vec<Request<T>>,
+        emits: &mut Vec<Emit<T>>,
+    ) {
         self.forget_holds(now);
-        self.write_effects(chat).await;
-        let mut waiting = self.resolve(chat, &mut emits).await;
-        waiting.extend(requests);
+        if self.is_unsettled() {
+            self.write_effects(chat).await;
+            let undecided = self.resolve(chat, emits).await;
+            requests.splice(..0, undecided);
+        }
         for _ in 0..STALE_ATTEMPTS_MAX {
-            if waiting.is_empty() {
-                return emits;
+            if requests.is_empty() {
+                return;
             }
-            if self.doubt.is_some() {
-                self.refuse(waiting, &CommandError::outcome_unknown(), now, &mut emits);
-                return emits;
+            if let Err(error) = self.attempt(chat, now, requests, emits).await {
+                self.refuse(requests.drain(..), &error, now, emits);
+                return;
             }
-            if let Err(error) = self.look_back(chat, &waiting, &mut emits).await {
-                self.refuse(waiting, &unapplied(&error), now, &mut emits);
-                return emits;
-            }
-            let draft = self.admit(chat.settings(), now, waiting, &mut emits);
-            waiting = match self.store(chat, draft, &mut emits).await {
-                Ok(left) => left,
-                Err((error, left)) => {
-                    self.refuse(left, &error, now, &mut emits);
-                    return emits;
-                }
-            };
         }
         let busy = CommandError::overloaded("another writer was always first");
-        self.refuse(waiting, &busy, now, &mut emits);
-        emits
+        self.refuse(requests.drain(..), &busy, now, emits);
     }
 
-    /// Appends a draft. `Ok` holds what is to be decided anew, `Err` what is refused.
-    async fn store<S: Store>(
+    /// Decides `requests` and appends what they lead to. Left in `requests` is, on `Ok`, what is to be
+    /// decided anew and, on `Err`, what is to be refused with it.
+    async fn attempt<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        mut draft: Draft<T>,
+        now: Timestamp,
+        requests: &mut Vec<Request<T>>,
         emits: &mut Vec<Emit<T>>,
-    ) -> Result<Vec<Request<T>>, (CommandError, Vec<Request<T>>)> {
-        let Some(first) = draft.entries.first() else { return Ok(Vec::new()) };
+    ) -> Result<(), CommandError> {
+        if self.doubt.is_some() {
+            return Err(CommandError::outcome_unknown());
+        }
+        if !self.needs_no_look_back(requests) {
+            self.look_back(chat, requests, emits).await.map_err(|error| unapplied(&error))?;
+        }
+        let mut draft = self.admit(chat.settings(), now, requests, emits);
+        let Some(first) = draft.entries.first() else { return Ok(()) };
         draft.under_way = Some(chat.in_flight.begin(first.sent_at));
         match chat.store.append(self.append_of(&draft)).await {
-            Ok(Appended::Applied) => {
-                self.applied(chat, draft, emits).await;
-                Ok(Vec::new())
+            Ok(Appended::Applied) => self.applied(chat, draft, emits).await,
+            Ok(Appended::Stale(_)) => {
+                requests.extend(draft.take_unanswered());
+                self.catch_up(chat, None, emits).await.map_err(|error| unapplied(&error))?;
             }
-            Ok(Appended::Stale(_)) => match self.catch_up(chat, None, emits).await {
-                Ok(()) => Ok(draft.into_unanswered()),
-                Err(error) => Err((unapplied(&error), draft.into_unanswered())),
-            },
             Err(StoreError::Unknown) => {
                 self.doubt = Some(draft);
-                Ok(self.resolve(chat, emits).await)
+                requests.extend(self.resolve(chat, emits).await);
             }
-            Err(error) => Err((error.into(), draft.into_unanswered())),
+            Err(error) => {
+                requests.extend(draft.take_unanswered());
+                return Err(error.into());
+            }
         }
+        Ok(())
     }
 
-    pub(super) fn append_of(&self, draft: &Draft<T>) -> Append {
+    pub(super) fn append_of<'a>(&self, draft: &'a Draft<T>) -> Append<'a> {
         Append {
             conversation: self.conversation.id,
             expected: draft.expected,
-            entries: draft.entries.clone(),
+            entries: Cow::Borrowed(&draft.entries),
             has_effects: draft.entries.iter().any(has_effects),
         }
     }
 
-    /// Takes a draft that is stored: folds its entries, answers its requests.
+    /// Takes a draft that is stored: folds its entries, answers its requests. Nobody hears of it before
+    /// what follows from it was tried to be written.
     pub(super) async fn applied<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        mut draft: Draft<T>,
+        draft: Draft<T>,
         emits: &mut Vec<Emit<T>>,
     ) {
-        let mut told = Vec::with_capacity(draft.entries.len());
-        for entry in std::mem::take(&mut draft.entries) {
-            let audience = self.fold(chat, &entry);
-            told.push((Rc::new(entry), audience));
+        draft.answer(self.conversation.id, |entry| self.fold(chat, entry), emits);
+        if !self.unwritten.is_empty() {
+            self.write_effects(chat).await;
         }
-        self.write_effects(chat).await;
-        draft.answer(self.conversation.id, told, emits);
     }
 
     /// Folds an entry into everything known, and notes what follows from it. Also what follows from
@@ -286,8 +271,10 @@ impl<T> Owner<T> {
         self.head = Head::from(entry);
         self.recent.push(entry);
         self.advance_sender(chat, entry);
-        let follows = self.fold_state(entry);
-        self.unwritten.extend(follows);
+        if has_effects(entry) {
+            let follows = self.fold_state(entry);
+            self.unwritten.extend(follows);
+        }
         self.members.audience(entry)
     }
 

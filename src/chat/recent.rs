@@ -30,7 +30,8 @@ type Key = (UserId, ClientMessageId);
 pub(super) struct Recent {
     /// The entries from `complete_from` on, in sequence order without holes.
     ring: VecDeque<(Option<Key>, Copy)>,
-    by_key: HashMap<Key, Copy, ahash::RandomState>,
+    /// Where the newest copy of each send lies.
+    by_key: HashMap<Key, Sequence, ahash::RandomState>,
     complete_from: Sequence,
 }
 
@@ -56,7 +57,7 @@ impl Recent {
         let (key, copy) = remember(entry);
         self.ring.push_back((key, copy));
         if let Some(key) = key {
-            self.by_key.insert(key, copy);
+            self.by_key.insert(key, copy.sequence);
         }
         if self.ring.len() > RING_ENTRIES_MAX {
             self.forget_oldest();
@@ -69,7 +70,7 @@ impl Recent {
             let (key, copy) = remember(entry);
             self.ring.push_front((key, copy));
             if let Some(key) = key {
-                self.by_key.entry(key).or_insert(copy);
+                self.by_key.entry(key).or_insert(copy.sequence);
             }
             self.complete_from = entry.sequence;
         }
@@ -77,13 +78,15 @@ impl Recent {
 
     /// The copy of a send, if it is in the ring.
     pub(super) fn find(&self, sender: UserId, client_message: ClientMessageId) -> Option<Copy> {
-        self.by_key.get(&(sender, client_message)).copied()
+        let sequence = self.by_key.get(&(sender, client_message))?;
+        let index = usize::try_from(sequence.since(self.complete_from)).ok()?;
+        self.ring.get(index).map(|(_, copy)| *copy)
     }
 
     fn forget_oldest(&mut self) {
         let Some((key, oldest)) = self.ring.pop_front() else { return };
         if let Some(key) = key
-            && self.by_key.get(&key) == Some(&oldest)
+            && self.by_key.get(&key) == Some(&oldest.sequence)
         {
             self.by_key.remove(&key);
         }

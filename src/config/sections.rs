@@ -1,5 +1,6 @@
 //! The sections of the configuration: their keys, types and defaults.
 
+use super::addresses::Addresses;
 use super::quantity;
 use crate::gateway::listener::Network;
 use crate::identity;
@@ -13,7 +14,10 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Where both doors listen; port 0 takes any free one.
-    pub listen: SocketAddr,
+    pub listen: Addresses,
+    /// Where `/metrics` is served; `None`: nowhere. Port 0 takes any free one.
+    #[serde(with = "optional_address")]
+    pub metrics: Option<SocketAddr>,
     /// How many shards there are; 0 for one per core.
     pub shards: usize,
     /// The origins besides the server's own from which web pages may open a WebSocket.
@@ -38,7 +42,8 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: Addresses::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            metrics: None,
             shards: 0,
             origins: Vec::new(),
             proxies: Vec::new(),
@@ -48,6 +53,30 @@ impl Default for Server {
             goaway_spread: Duration::from_mins(1),
             drain_grace: Duration::from_secs(90),
         }
+    }
+}
+
+/// An address or an empty text, in serde's terms.
+mod optional_address {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::net::SocketAddr;
+
+    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<SocketAddr>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(address) => to.collect_str(address),
+            None => to.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(D::Error::custom) }
     }
 }
 

@@ -12,6 +12,7 @@
 mod demo;
 mod files;
 mod listeners;
+mod metrics;
 mod shards;
 mod upkeep;
 
@@ -103,14 +104,14 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let clock = Clock::new(store.latest_time().await?);
     let identity = Identity::new(store.clone(), keys, config.identity_settings());
     let chat = Chat::new(store.clone(), chat_settings(config));
-    let (listeners, address) = listeners::bind(config.server.listen, config.shards())
-        .map_err(|source| ServerError::Listen { address: config.server.listen, source })?;
+    let (listeners, addresses) = listeners::bind(config.server.listen.all(), config.shards())?;
     let (handle, seats) = seats(listeners.len(), config.websocket.device_connections_max);
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
     let (shutdown, told) = watch::channel(false);
     let admission = Admission::new(admission_limits(config));
-    let doors = Doors { handle: handle.clone(), admission, shutdown: told };
+    let doors = Doors { handle: handle.clone(), admission: admission.clone(), shutdown: told };
+    let metrics = metrics::Door::bind(config.server.metrics)?;
     let mut threads = Threads::start(config, places, &doors, &services)?;
     threads.started().await?;
     let pending = store.pending().await?;
@@ -118,8 +119,19 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
-    output::print(&format!("listening on http://{address}\n{demo}"))?;
-    tracing::info!(%address, shards = threads.len(), recovered = pending.len(), "serving");
+    let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
+    if let Some(door) = metrics {
+        let sources = metrics::Sources {
+            shards: handle.clone(),
+            listeners: threads.counters(),
+            admission,
+            store: store.clone(),
+            started: clock.now(),
+        };
+        tokio::spawn(door.serve(sources));
+    }
+    output::print(&format!("{}{announced}{demo}", announcement(&addresses)))?;
+    tracing::info!(?addresses, shards = threads.len(), recovered = pending.len(), "serving");
     tokio::select! {
         () = signals.next() => {}
         () = threads.ended() => return Err(ServerError::Shard),
@@ -137,6 +149,13 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     tracing::info!(commits, syncs, appends, entries, bytes, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// A line for each address, with the ports that 0 stood for.
+fn announcement(addresses: &[SocketAddr]) -> String {
+    addresses
+        .iter()
+        .fold(String::new(), |lines, address| lines + &format!("listening on http://{address}\n"))
 }
 
 #[expect(clippy::exit, reason = "whoever signals twice wants it to end now")]

@@ -10,6 +10,7 @@
 //! client, after its last command.
 
 use super::connection::{Connection, Flags, Phase, Role};
+use super::counters::Counters;
 use super::entrance::Entrance;
 use super::epoll::{Batch, Epoll, Readiness};
 use super::inbound::{Partial, Unread};
@@ -17,18 +18,20 @@ use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
 use super::settings::{Mode, Settings};
 use super::slab::Slab;
 use super::turn::{EVENTS_PER_TURN, READ_BYTES};
+use super::websocket::Message;
 use super::{ConnectionKey, turn::Budget};
 use crate::model::{Actor, Command, CommandError, Outcome, Secret, Timestamp};
 use crate::protocol::{CloseCode, Goaway};
-use crate::session::{Effect, GrantError, Granted, Limits, Session};
-use bytes::Bytes;
+use crate::session::{Effect, Effects, GrantError, Granted, Limits, Session};
 use fastwebsockets::OpCode;
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 
-/// How many effects of one step the shard keeps room for.
+/// How many effects of one step the shard keeps room for, and how many bytes of frames in them.
 const EFFECTS_KEPT: usize = 1_024;
+const FRAME_BYTES_KEPT: usize = 64 << 10;
 
 /// What connections ask of the rest of the shard.
 #[derive(Debug)]
@@ -65,6 +68,7 @@ pub(crate) enum Event {
 /// The connections of one shard.
 pub(crate) struct Connections {
     pub(super) settings: Settings,
+    pub(super) counters: Arc<Counters>,
     pub(super) now: Timestamp,
     pub(super) slab: Slab,
     pub(super) epoll: Epoll,
@@ -79,7 +83,7 @@ pub(crate) struct Connections {
     /// What the rest of the shard has not taken yet.
     pub(super) events: VecDeque<Event>,
     pub(super) entrance: Entrance,
-    effects: Vec<Effect>,
+    effects: Effects,
     pub(super) spares: Spares,
     /// The next slot that the sweep visits.
     pub(super) swept: u32,
@@ -89,9 +93,10 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// No connections yet.
-    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, counters: Arc<Counters>) -> io::Result<Self> {
         Ok(Self {
             settings,
+            counters,
             now: Timestamp::ZERO,
             slab: Slab::new(),
             epoll: Epoll::new()?,
@@ -102,7 +107,7 @@ impl Connections {
             budget: Budget::default(),
             events: VecDeque::new(),
             entrance: Entrance::default(),
-            effects: Vec::new(),
+            effects: Effects::default(),
             spares: Spares::default(),
             swept: 0,
             draining: None,
@@ -157,6 +162,8 @@ impl Connections {
             self.slab.remove(key);
             return Err(error);
         }
+        self.counters.handshakes.add(1);
+        self.counters.connections.add(1);
         if !early.is_empty() {
             self.read_later(key);
         }
@@ -201,10 +208,12 @@ impl Connections {
 
     /// Queues a push, a WebSocket message with its head, unless the connection is gone, full, has
     /// not asked for such pushes or has not been welcomed yet: then its first SYNC will tell.
-    pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Bytes, class: PushClass) {
+    pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Message, class: PushClass) {
         let bound = self.settings.outbox_bytes_max;
         if let Some(outbox) = self.outbox_for(key, |session| class.is_wanted(session)) {
-            outbox.push(message, class, bound);
+            let dropped = outbox.push(message, class, bound);
+            self.counters.deliveries.add(usize::from(dropped == 0));
+            self.counters.deliveries_dropped.add(dropped);
             self.write_later(key);
         }
     }
@@ -212,7 +221,8 @@ impl Connections {
     /// Tells a client that pushes for it were lost, once everything queued for it has been written.
     pub(crate) fn mark_resync(&mut self, key: ConnectionKey, reason: ResyncReason) {
         if let Some(outbox) = self.outbox_for(key, Session::is_active) {
-            outbox.resync_later(reason);
+            let dropped = outbox.resync_later(reason);
+            self.counters.deliveries_dropped.add(dropped);
             self.write_later(key);
         }
     }
@@ -233,7 +243,7 @@ impl Connections {
     pub(super) fn step(
         &mut self,
         key: ConnectionKey,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Vec<Effect>),
+        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
         self.step_as(key, self.actor(key), run);
     }
@@ -244,20 +254,20 @@ impl Connections {
         &mut self,
         key: ConnectionKey,
         actor: Option<Actor>,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Vec<Effect>),
+        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
         let mut effects = std::mem::take(&mut self.effects);
         if let Some(Connection { role: Role::Client(session), .. }) = self.slab.get_mut(key) {
             run(session, self.now, &self.settings.limits, &mut effects);
         }
-        for effect in effects.drain(..) {
+        for effect in effects.drain() {
             self.apply(key, actor, effect);
         }
-        effects.shrink_to(EFFECTS_KEPT);
+        effects.shrink_to(EFFECTS_KEPT, FRAME_BYTES_KEPT);
         self.effects = effects;
     }
 
-    fn apply(&mut self, key: ConnectionKey, actor: Option<Actor>, effect: Effect) {
+    fn apply(&mut self, key: ConnectionKey, actor: Option<Actor>, effect: Effect<'_>) {
         let Some(connection) = self.slab.get_mut(key) else { return };
         if !connection.is_served() {
             return;
@@ -269,12 +279,16 @@ impl Connections {
             }
             Effect::Execute { rid, command, resumes } => {
                 let Some(actor) = actor else { return };
+                self.counters.messages.add(usize::from(matches!(command, Command::Send { .. })));
                 if rid != 0 {
                     connection.executing = connection.executing.saturating_add(1);
                 }
                 self.events.push_back(Event::Execute { key, actor, rid, command, resumes });
             }
-            Effect::Send(frame) => self.send(key, actor, OpCode::Binary, frame),
+            Effect::Send(frame) => {
+                self.counters.note_reply(frame);
+                self.send(key, actor, OpCode::Binary, frame);
+            }
             Effect::Close(code) => self.begin_close(key, actor, Some(code.number())),
         }
     }
@@ -285,7 +299,7 @@ impl Connections {
         key: ConnectionKey,
         actor: Option<Actor>,
         opcode: OpCode,
-        payload: Bytes,
+        payload: &[u8],
     ) {
         if !self.queue(key, opcode, payload) {
             self.begin_slow_close(key, actor);
@@ -293,12 +307,13 @@ impl Connections {
     }
 
     /// Queues a reply as one WebSocket message; tells whether there was room.
-    pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: Bytes) -> bool {
+    pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: &[u8]) -> bool {
         let Some(connection) = self.slab.get_mut(key) else { return true };
         let bound = self.settings.outbox_bound(&connection.role);
-        let fits = self.spares.lend(&mut connection.outbox).reply(opcode, payload, bound).is_ok();
+        let queued = self.spares.lend(&mut connection.outbox).reply(opcode, payload, bound);
+        self.counters.deliveries_dropped.add(queued.unwrap_or(0));
         self.write_later(key);
-        fits
+        queued.is_ok()
     }
 
     /// Says that a client is gone.

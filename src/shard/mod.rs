@@ -12,13 +12,15 @@
 //! ```
 //!
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
-//! `connection`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`. The command side,
+//! `connection`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
+//! `counters`. The command side,
 //! from the door down: `handle`, `mailbox`, `seat`, `perform`, `accounts`, `chats`, `receive`,
 //! `owners`, `fanout`, `registry`, `core`.
 
 mod closing;
 mod connection;
 mod connections;
+mod counters;
 mod entrance;
 mod epoll;
 mod everyone;
@@ -46,6 +48,7 @@ mod receive;
 mod registry;
 mod seat;
 
+pub use counters::Counts;
 pub use handle::{Census, LocalShard, ShardHandle};
 pub use key::ConnectionKey;
 #[cfg(feature = "testing")]

@@ -1,22 +1,27 @@
 //! The conversations that this shard owns: their queues, and the one task that works each off.
 //!
 //! Invariants: a conversation has at most one task, so at most one append is under way; what
-//! arrives meanwhile is the next batch. An owner that has nothing to do is parked and, after a
-//! while, forgotten; loading it again is a few reads.
+//! arrives meanwhile is the next batch. A task that has worked everything off stays for what comes
+//! soon, since a task costs more than the work on a message; then its owner is parked without one
+//! and, after a while, forgotten. Loading it again is a few reads.
 
 use super::core::Core;
 use super::mailbox::Origin;
 use crate::chat::{BATCH_REQUESTS_MAX, Owner, Request, View};
 use crate::model::{CommandError, ConversationId, Timestamp};
 use crate::store::Store;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 /// The most requests waiting for the owners of one shard, over all conversations.
 const QUEUED_MAX: usize = 65_536;
+
+/// How long a task stays without work.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// How long an owner is kept without work.
 const PARKED: Duration = Duration::from_mins(2);
@@ -24,7 +29,7 @@ const PARKED: Duration = Duration::from_mins(2);
 /// The most owners of a shard that are kept without work.
 const PARKED_MAX: usize = 50_000;
 
-/// The most entries that parked owners of a shard remember together, about 100 bytes each.
+/// The most entries that parked owners of a shard remember together, about 80 bytes each.
 const REMEMBERED_MAX: usize = 1_000_000;
 
 /// How long an owner with unfinished business waits before it tries again.
@@ -35,19 +40,28 @@ type ViewReply = oneshot::Sender<Result<Rc<View>, CommandError>>;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    slots: RefCell<HashMap<ConversationId, Slot, ahash::RandomState>>,
-    queued: std::cell::Cell<usize>,
+    slots: RefCell<HashMap<ConversationId, Rc<Slot>, ahash::RandomState>>,
+    queued: Rc<Cell<usize>>,
+}
+
+/// One conversation. Its task holds it as well, so that it need not be looked up.
+#[derive(Debug)]
+struct Slot {
+    id: ConversationId,
+    /// How many requests are queued on the shard.
+    queued: Rc<Cell<usize>>,
+    work: RefCell<Work>,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct Work {
     queue: VecDeque<Request<Origin>>,
     /// What readers may know; `None` until it is loaded.
     view: Option<Rc<View>>,
     waiting: Vec<ViewReply>,
     state: State,
-    /// Wakes a task that waits to try again.
-    more: Rc<Notify>,
+    /// Wakes the task where it waits for more.
+    waker: Option<Waker>,
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +71,10 @@ enum State {
     New,
     /// A task works.
     Working,
+    /// A task has worked everything off and stays.
+    Idle { since: Timestamp },
+    /// A task is to park its owner.
+    Parking,
     /// No task; its owner waits here for more.
     Parked { owner: Box<Owner<Origin>>, since: Timestamp },
 }
@@ -75,7 +93,7 @@ impl Owners {
             return;
         }
         self.queued.set(self.queued.get() + 1);
-        self.enter(core, id, |slot| slot.queue.push_back(request));
+        self.enter(core, id, |work| work.queue.push_back(request));
     }
 
     /// What the owner of a conversation knows now, loading it first if need be.
@@ -84,102 +102,68 @@ impl Owners {
         core: &Rc<Core<S>>,
         id: ConversationId,
     ) -> Result<Rc<View>, CommandError> {
-        let known = self.slots.borrow().get(&id).and_then(|slot| slot.view.clone());
+        let known = self.slots.borrow().get(&id).and_then(|slot| slot.work.borrow().view.clone());
         if let Some(view) = known {
             return Ok(view);
         }
         let (reply, view) = oneshot::channel();
-        self.enter(core, id, |slot| slot.waiting.push(reply));
+        self.enter(core, id, |work| work.waiting.push(reply));
         view.await.unwrap_or_else(|_| Err(CommandError::overloaded("the server is stopping")))
     }
 
     /// Puts something into a slot and makes sure that a task sees to it.
-    fn enter<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, put: impl FnOnce(&mut Slot)) {
+    fn enter<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, put: impl FnOnce(&mut Work)) {
         let mut slots = self.slots.borrow_mut();
-        let slot = slots.entry(id).or_default();
-        put(slot);
-        slot.more.notify_one();
-        match std::mem::replace(&mut slot.state, State::Working) {
+        let slot = slots.entry(id).or_insert_with(|| Rc::new(Slot::new(id, &self.queued)));
+        let mut work = slot.work.borrow_mut();
+        put(&mut work);
+        if let Some(waker) = work.waker.take() {
+            waker.wake();
+        }
+        match std::mem::replace(&mut work.state, State::Working) {
             State::New => {
-                tokio::task::spawn_local(work_from_load(Rc::clone(core), id));
+                tokio::task::spawn_local(work_from_load(Rc::clone(core), Rc::clone(slot)));
             }
             State::Parked { owner, .. } => {
-                tokio::task::spawn_local(work(Rc::clone(core), id, owner));
+                tokio::task::spawn_local(work_off(Rc::clone(core), Rc::clone(slot), owner));
             }
-            State::Working => {}
+            State::Working | State::Idle { .. } | State::Parking => {}
         }
-    }
-
-    /// The next batch of a conversation.
-    fn take(&self, id: ConversationId) -> Vec<Request<Origin>> {
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(&id) else { return Vec::new() };
-        let count = slot.queue.len().min(BATCH_REQUESTS_MAX);
-        self.queued.set(self.queued.get().saturating_sub(count));
-        slot.queue.drain(..count).collect()
-    }
-
-    fn publish(&self, id: ConversationId, owner: &Owner<Origin>) {
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(&id) else { return };
-        let view = Rc::new(owner.view());
-        for waiting in slot.waiting.drain(..) {
-            drop(waiting.send(Ok(Rc::clone(&view))));
-        }
-        slot.view = Some(view);
-    }
-
-    /// Parks an owner unless something has arrived; then it comes back.
-    fn park(
-        &self,
-        id: ConversationId,
-        owner: Box<Owner<Origin>>,
-        now: Timestamp,
-    ) -> Option<Box<Owner<Origin>>> {
-        let mut slots = self.slots.borrow_mut();
-        let Some(slot) = slots.get_mut(&id) else { return Some(owner) };
-        if !slot.queue.is_empty() || !slot.waiting.is_empty() {
-            return Some(owner);
-        }
-        slot.state = State::Parked { owner, since: now };
-        None
     }
 
     /// Gives up a conversation that could not be loaded: everything waiting for it is refused.
     fn abandon<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, error: &CommandError) {
         let Some(slot) = self.slots.borrow_mut().remove(&id) else { return };
-        self.queued.set(self.queued.get().saturating_sub(slot.queue.len()));
-        for request in slot.queue {
+        let Work { queue, waiting, .. } = slot.work.take();
+        self.queued.set(self.queued.get().saturating_sub(queue.len()));
+        for request in queue {
             core.refuse(request.ticket, request.lane, error.clone());
         }
-        for waiting in slot.waiting {
+        for waiting in waiting {
             drop(waiting.send(Err(error.clone())));
         }
     }
 
-    fn notifier(&self, id: ConversationId) -> Option<Rc<Notify>> {
-        self.slots.borrow().get(&id).map(|slot| Rc::clone(&slot.more))
-    }
-
     /// Whether any conversation has work.
     pub(super) fn is_busy(&self) -> bool {
-        self.slots.borrow().values().any(|slot| matches!(slot.state, State::Working))
+        let is_working = |slot: &Rc<Slot>| matches!(slot.work.borrow().state, State::Working);
+        self.slots.borrow().values().any(is_working)
     }
 
-    /// Forgets owners that had nothing to do for a while, and the oldest of too many.
+    /// Parks and forgets owners that had nothing to do for a while, and the oldest of too many.
     pub(super) fn sweep(&self, now: Timestamp) {
         let mut slots = self.slots.borrow_mut();
-        slots.retain(|_, slot| match &slot.state {
-            State::Parked { since, .. } => now.since(*since) < PARKED,
-            State::New | State::Working => true,
+        let mut parked: Vec<(Timestamp, ConversationId, usize)> = Vec::new();
+        slots.retain(|id, slot| {
+            let mut work = slot.work.borrow_mut();
+            match &work.state {
+                State::Parked { since, .. } if now.since(*since) >= PARKED => return false,
+                State::Parked { owner, since } => parked.push((*since, *id, owner.remembered())),
+                State::Idle { since } if now.since(*since) >= LINGER => work.end_task(),
+                State::New | State::Working | State::Idle { .. } | State::Parking => {}
+            }
+            true
         });
-        let mut parked: Vec<(Timestamp, ConversationId, usize)> = slots
-            .iter()
-            .filter_map(|(id, slot)| match &slot.state {
-                State::Parked { owner, since } => Some((*since, *id, owner.remembered())),
-                State::New | State::Working => None,
-            })
-            .collect();
         let mut remembered: usize = parked.iter().map(|(.., entries)| entries).sum();
         let mut count = parked.len();
         if count <= PARKED_MAX && remembered <= REMEMBERED_MAX {
@@ -197,36 +181,106 @@ impl Owners {
     }
 }
 
-async fn work_from_load<S: Store>(core: Rc<Core<S>>, id: ConversationId) {
-    match Owner::load(&core.chat, id).await {
-        Ok(Some(owner)) => {
-            core.owners.publish(id, &owner);
-            work(core, id, Box::new(owner)).await;
+impl Slot {
+    fn new(id: ConversationId, queued: &Rc<Cell<usize>>) -> Self {
+        Self { id, queued: Rc::clone(queued), work: RefCell::default() }
+    }
+
+    /// Takes the next batch into `batch`, which is empty.
+    fn take(&self, batch: &mut Vec<Request<Origin>>) {
+        let queue = &mut self.work.borrow_mut().queue;
+        batch.extend(queue.drain(..queue.len().min(BATCH_REQUESTS_MAX)));
+        self.queued.set(self.queued.get().saturating_sub(batch.len()));
+    }
+
+    /// Shows readers what the owner knows now.
+    fn publish(&self, owner: &Owner<Origin>) {
+        let work = &mut *self.work.borrow_mut();
+        match work.view.as_mut().and_then(Rc::get_mut) {
+            Some(unread) => *unread = owner.view(),
+            None => work.view = Some(Rc::new(owner.view())),
         }
-        Ok(None) => core.owners.abandon(&core, id, &CommandError::not_found("no such chat")),
-        Err(error) => core.owners.abandon(&core, id, &error.into()),
+        if let Some(view) = &work.view {
+            for waiting in work.waiting.drain(..) {
+                drop(waiting.send(Ok(Rc::clone(view))));
+            }
+        }
+    }
+
+    /// Waits until there is more to do, or the task is to end.
+    async fn until_more(&self) {
+        std::future::poll_fn(|ctx| {
+            let mut work = self.work.borrow_mut();
+            if !work.queue.is_empty() || matches!(work.state, State::Parking) {
+                return Poll::Ready(());
+            }
+            work.waker = Some(ctx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Waits for more without an end; gives the owner back if it came, else it is parked.
+    async fn linger(
+        &self,
+        owner: Box<Owner<Origin>>,
+        now: Timestamp,
+    ) -> Option<Box<Owner<Origin>>> {
+        if self.work.borrow().queue.is_empty() {
+            self.work.borrow_mut().state = State::Idle { since: now };
+            self.until_more().await;
+        }
+        let mut work = self.work.borrow_mut();
+        if !work.queue.is_empty() {
+            work.state = State::Working;
+            return Some(owner);
+        }
+        work.state = State::Parked { owner, since: now };
+        None
     }
 }
 
-async fn work<S: Store>(core: Rc<Core<S>>, id: ConversationId, mut owner: Box<Owner<Origin>>) {
+impl Work {
+    fn end_task(&mut self) {
+        self.state = State::Parking;
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+async fn work_from_load<S: Store>(core: Rc<Core<S>>, slot: Rc<Slot>) {
+    match Owner::load(&core.chat, slot.id).await {
+        Ok(Some(owner)) => {
+            slot.publish(&owner);
+            work_off(core, slot, Box::new(owner)).await;
+        }
+        Ok(None) => core.owners.abandon(&core, slot.id, &CommandError::not_found("no such chat")),
+        Err(error) => core.owners.abandon(&core, slot.id, &error.into()),
+    }
+}
+
+async fn work_off<S: Store>(core: Rc<Core<S>>, slot: Rc<Slot>, mut owner: Box<Owner<Origin>>) {
+    let (mut batch, mut emits) = (Vec::new(), Vec::new());
+    let mut now = core.clock.now();
     loop {
-        let batch = core.owners.take(id);
-        if batch.is_empty() && !owner.is_unsettled() {
-            let Some(more) = core.owners.park(id, owner, core.clock.now()) else { return };
-            owner = more;
-            continue;
+        slot.take(&mut batch);
+        if batch.is_empty() {
+            if owner.is_unsettled() {
+                // Ends early when a request comes; either way the owner tries again.
+                drop(tokio::time::timeout(RETRY, slot.until_more()).await);
+            } else {
+                let Some(more) = slot.linger(owner, now).await else { return };
+                owner = more;
+            }
+            slot.take(&mut batch);
         }
-        if batch.is_empty()
-            && let Some(more) = core.owners.notifier(id)
-        {
-            // Ends early when a request comes; either way the owner tries again.
-            drop(tokio::time::timeout(RETRY, more.notified()).await);
-        }
-        let emits = owner.commit(&core.chat, core.clock.now(), batch).await;
+        now = core.clock.now();
+        owner.commit(&core.chat, now, &mut batch, &mut emits).await;
         // Before it is told: whoever is told may read at once.
-        core.owners.publish(id, &owner);
-        for emit in emits {
-            core.fanout.tell(id, emit);
+        slot.publish(&owner);
+        for emit in emits.drain(..) {
+            core.fanout.tell(slot.id, emit);
         }
     }
 }

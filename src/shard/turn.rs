@@ -14,9 +14,7 @@ use super::connections::Connections;
 use super::epoll::Event;
 use super::inbound::{Partial, Step, Unread};
 use super::websocket::HEAD_BYTES_MAX;
-use bytes::Bytes;
 use fastwebsockets::OpCode;
-use std::borrow::Cow;
 use std::io::{self, Read};
 
 /// How many events one turn takes from epoll.
@@ -92,6 +90,7 @@ impl Connections {
                 events_left -= 1;
                 self.react(event);
             } else if drained.is_none() {
+                self.counters.epoll_waits.add(1);
                 drained = Some(self.batch.refill(&self.epoll)?);
             } else {
                 break;
@@ -192,6 +191,7 @@ impl Connections {
         let unread = Partial::take_unread(&mut connection.partial);
         debug_assert!(unread.as_slice().len() < HEAD_BYTES_MAX, "only a head's start may starve");
         let held = unread.copy_to(buffer);
+        self.counters.reads.add(1);
         let (count, more) = match receive(connection, buffer.get_mut(held..).unwrap_or_default()) {
             Received::Bytes(count, more) => (count, more),
             Received::Nothing => (0, false),
@@ -275,10 +275,10 @@ impl Connections {
 
     fn act(&mut self, key: ConnectionKey, step: Step<'_>) {
         match step {
-            Step::Message { text, payload } => self.take_message(key, text, payload),
+            Step::Message { text, payload } => self.take_message(key, text, &payload),
             Step::Ping(payload) => {
                 self.hear(key);
-                self.send(key, self.actor(key), OpCode::Pong, Bytes::from(payload.into_owned()));
+                self.send(key, self.actor(key), OpCode::Pong, &payload);
             }
             Step::Pong => self.hear(key),
             Step::Close(code) => {
@@ -288,16 +288,16 @@ impl Connections {
         }
     }
 
-    fn take_message(&mut self, key: ConnectionKey, text: bool, payload: Cow<'_, [u8]>) {
+    fn take_message(&mut self, key: ConnectionKey, text: bool, payload: &[u8]) {
         match self.slab.get_mut(key) {
             Some(Connection { role: Role::Client(_), .. }) => {
                 self.step(key, |session, now, limits, effects| {
-                    session.handle_message(now, limits, &payload, effects);
+                    session.handle_message(now, limits, payload, effects);
                 });
             }
             Some(Connection { role: Role::Echo, .. }) => {
                 let opcode = if text { OpCode::Text } else { OpCode::Binary };
-                self.send(key, None, opcode, Bytes::from(payload.into_owned()));
+                self.send(key, None, opcode, payload);
             }
             None => {}
         }
@@ -311,6 +311,7 @@ impl Connections {
     fn discard(&mut self, key: ConnectionKey) -> Stop {
         let Some(connection) = self.slab.get_mut(key) else { return Stop::Closed };
         self.budget.spend(READ_BYTES / 4);
+        self.counters.reads.add(1);
         match receive(connection, &mut self.buffer) {
             Received::Bytes(_, true) => {}
             Received::Bytes(_, false) | Received::Nothing => {

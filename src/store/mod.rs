@@ -22,6 +22,7 @@ use crate::model::{
     Account, Claim, Contact, Conversation, ConversationId, Cursor, CursorAdvance, Device, DeviceId,
     Entry, Epoch, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId, Username,
 };
+use std::borrow::Cow;
 use std::future::Future;
 
 /// Everything a backend provides.
@@ -137,16 +138,16 @@ pub enum Effect {
     Contact(Contact),
 }
 
-/// One append.
+/// One append. Its entries may stay the caller's, who needs them once they are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Append {
+pub struct Append<'a> {
     /// Where.
     pub conversation: ConversationId,
     /// Where the caller thinks the log ends.
     pub expected: Sequence,
     /// At least one entry, numbered from `expected + 1` without holes. A backend may panic over
     /// anything else, since a hole in a log could never be mended.
-    pub entries: Vec<Entry>,
+    pub entries: Cow<'a, [Entry]>,
     /// Whether effects follow from these entries: then the conversation is marked as pending in
     /// the same atomic step, unless it is already.
     pub has_effects: bool,
@@ -213,7 +214,10 @@ pub trait Log {
     /// [`StoreError::Unknown`] leaves open whether the entries are, or will be, stored. After it an
     /// absent entry proves nothing until [`Log::head`] has told a head above `append.expected`; the
     /// same append may be tried again.
-    fn append(&self, append: Append) -> impl Future<Output = Result<Appended, StoreError>> + Send;
+    fn append(
+        &self,
+        append: Append<'_>,
+    ) -> impl Future<Output = Result<Appended, StoreError>> + Send;
 
     /// The end of a log, all zero for an empty or unknown one. Never behind an append that was
     /// answered as applied.

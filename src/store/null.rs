@@ -100,7 +100,7 @@ impl Log for NullStore {
         Ok(known.map(|(conversation, _)| (*conversation, Settings::default())))
     }
 
-    async fn append(&self, _: Append) -> Result<Appended, StoreError> {
+    async fn append(&self, _: Append<'_>) -> Result<Appended, StoreError> {
         Ok(Appended::Applied)
     }
 

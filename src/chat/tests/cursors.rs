@@ -7,7 +7,7 @@ async fn world_with(entries: u64) -> (World, Owner<Ticket>) {
     let world = World::new().await;
     let mut owner = world.owner().await;
     for id in 1..=entries {
-        owner.commit(&world.chat, NOW, vec![send(1, id, 1, "hi")]).await;
+        owner.tell_all(&world.chat, NOW, vec![send(1, id, 1, "hi")]).await;
     }
     (world, owner)
 }
@@ -44,7 +44,7 @@ async fn a_cursor_that_is_known_is_not_read_again() {
     acknowledge(&owner, 2).await;
     assert!(acknowledge(&owner, 2).await.is_none(), "it is there already");
     assert_eq!(world.store().calls().len(), calls);
-    owner.commit(&world.chat, NOW, vec![send(1, 9, 1, "hi")]).await;
+    owner.tell_all(&world.chat, NOW, vec![send(1, 9, 1, "hi")]).await;
     let cursor = acknowledge(&owner, 4).await.expect("moved").cursor;
     assert_eq!(cursor.delivered, at(4));
 }
@@ -53,7 +53,7 @@ async fn a_cursor_that_is_known_is_not_read_again() {
 async fn sending_reads_what_came_before_and_a_late_read_says_nothing() {
     let (world, mut owner) = world_with(3).await;
     world.chat.read(&owner.view(), actor(1), NOW, at(1)).await.expect("theirs");
-    owner.commit(&world.chat, NOW, vec![send(1, 9, 1, "hi")]).await;
+    owner.tell_all(&world.chat, NOW, vec![send(1, 9, 1, "hi")]).await;
     world.chat.flush_cursors().await.expect("written");
     let late = world.chat.read(&owner.view(), actor(1), NOW, at(2)).await.expect("theirs");
     let cursor = late.expect("it was delivered up to there").cursor;

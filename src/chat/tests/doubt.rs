@@ -14,7 +14,7 @@ async fn a_lost_answer_is_learnt_by_trying_again() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     world.store().follow(appends(Plan::at(1, Fault::LoseAnswer)));
-    let emits = owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    let emits = owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     assert!(matches!(&emits[..], [Emit::Entry { answer: Some(_), .. }]), "{emits:?}");
     assert_eq!(told(emits), Ok((1, false)));
     assert_eq!(world.log().await.len(), 1);
@@ -25,7 +25,7 @@ async fn a_lost_change_is_made_by_trying_again() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     world.store().follow(appends(Plan::at(1, Fault::LoseChange)));
-    let emits = owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    let emits = owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     assert_eq!(told(emits), Ok((1, false)));
     assert_eq!(world.log().await.len(), 1);
 }
@@ -37,7 +37,7 @@ async fn a_change_that_lands_late_is_not_made_twice() {
     for calls in 1..6 {
         let id = 10 + u64::try_from(calls).expect("small");
         world.store().follow(appends(Plan::at(1, Fault::Late(calls))));
-        let emits = owner.commit(&world.chat, NOW, vec![send(1, id, 1, "hi")]).await;
+        let emits = owner.tell_all(&world.chat, NOW, vec![send(1, id, 1, "hi")]).await;
         assert_eq!(told(emits).map(|(place, _)| place), Ok(id - 10), "late by {calls}");
         world.store().land().await;
     }
@@ -49,12 +49,12 @@ async fn a_refusal_of_the_store_is_surely_not_applied() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     world.store().follow(appends(Plan::at(1, Fault::Refuse)));
-    let emits = owner.commit(&world.chat, NOW, vec![in_lane(send(1, 11, 1, "hi"), 0)]).await;
+    let emits = owner.tell_all(&world.chat, NOW, vec![in_lane(send(1, 11, 1, "hi"), 0)]).await;
     let [(1, Err(error))] = &answers(emits)[..] else { panic!("one refusal") };
     assert_eq!((error.code, error.applied), (ErrorCode::Unavailable, Applied::No));
     assert!(error.retry.is_some());
     assert_eq!(world.log().await.len(), 0);
-    let resumed = owner.commit(&world.chat, NOW, vec![in_lane(send(2, 11, 1, "hi"), 1)]).await;
+    let resumed = owner.tell_all(&world.chat, NOW, vec![in_lane(send(2, 11, 1, "hi"), 1)]).await;
     assert_eq!(told(resumed), Ok((1, false)));
 }
 
@@ -69,10 +69,10 @@ async fn while_the_outcome_is_unknown_everyone_is_told_so() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     world.store().follow(silent());
-    let emits = owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    let emits = owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     let [(1, Err(error))] = &answers(emits)[..] else { panic!("one refusal") };
     assert_eq!((error.code, error.applied), (ErrorCode::OutcomeUnknown, Applied::Unknown));
-    let next = owner.commit(&world.chat, NOW, vec![send(2, 12, 1, "ho")]).await;
+    let next = owner.tell_all(&world.chat, NOW, vec![send(2, 12, 1, "ho")]).await;
     assert_eq!(told(next), Err(ErrorCode::OutcomeUnknown));
     assert!(owner.is_unsettled());
 }
@@ -82,12 +82,12 @@ async fn an_owner_learns_the_outcome_by_itself_and_a_resend_finds_it() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     world.store().follow(silent());
-    owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     world.store().follow(Plan::healthy());
-    let emits = owner.commit(&world.chat, NOW, Vec::new()).await;
+    let emits = owner.tell_all(&world.chat, NOW, Vec::new()).await;
     assert!(matches!(&emits[..], [Emit::Entry { answer: None, .. }]), "{emits:?}");
     assert!(!owner.is_unsettled());
-    let resent = owner.commit(&world.chat, NOW, vec![send(2, 11, 1, "hi")]).await;
+    let resent = owner.tell_all(&world.chat, NOW, vec![send(2, 11, 1, "hi")]).await;
     assert_eq!(told(resent), Ok((1, true)));
 }
 
@@ -96,10 +96,10 @@ async fn what_was_lost_while_another_wrote_is_decided_anew() {
     let world = World::new().await;
     let (mut one, mut other) = (world.owner().await, world.owner().await);
     world.store().follow(silent());
-    one.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    one.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     world.store().follow(Plan::healthy());
-    other.commit(&world.chat, NOW, vec![send(2, 12, 1, "ho")]).await;
-    let resent = one.commit(&world.chat, NOW, vec![send(3, 11, 1, "hi")]).await;
+    other.tell_all(&world.chat, NOW, vec![send(2, 12, 1, "ho")]).await;
+    let resent = one.tell_all(&world.chat, NOW, vec![send(3, 11, 1, "hi")]).await;
     assert_eq!(told(resent), Ok((2, false)));
     assert_eq!(world.log().await.len(), 2);
 }

@@ -50,11 +50,11 @@ async fn a_group_is_whole_after_a_crash_at_any_step_of_its_beginning() {
             world.store().follow(Plan::at(call, fault));
             // The crash: the owner is dropped with whatever it knew.
             if let Ok(Some(mut owner)) = Owner::load(&world.chat, id).await {
-                owner.commit(&world.chat, NOW, vec![begin()]).await;
+                owner.tell_all(&world.chat, NOW, vec![begin()]).await;
             }
             world.store().follow(Plan::healthy());
             let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
-            owner.commit(&world.chat, NOW, vec![begin()]).await;
+            owner.tell_all(&world.chat, NOW, vec![begin()]).await;
             let everyone = vec![
                 (user(1), Role::Owner, true),
                 (user(2), Role::Member, true),
@@ -75,10 +75,10 @@ async fn effects_that_failed_are_written_by_the_same_owner_later() {
     let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
     world.store().follow(Plan::at(1, Fault::Refuse).only(&["apply_effects"]));
     let begin = request(GroupChange::Begin { title: title(), members });
-    let answers = super::answers(owner.commit(&world.chat, NOW, vec![begin]).await);
+    let answers = super::answers(owner.tell_all(&world.chat, NOW, vec![begin]).await);
     assert!(matches!(&answers[..], [(1, Ok(_))]), "the append is the commit point");
     assert!(owner.is_unsettled());
-    owner.commit(&world.chat, NOW, Vec::new()).await;
+    owner.tell_all(&world.chat, NOW, Vec::new()).await;
     assert!(!owner.is_unsettled());
     assert_eq!(rows(&world, id).await.2, 3);
 }
@@ -89,8 +89,8 @@ async fn removing_the_owner_hands_the_group_on_in_the_same_append() {
     let (id, members) = group(&world).await;
     let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
     let begin = request(GroupChange::Begin { title: title(), members });
-    owner.commit(&world.chat, NOW, vec![begin]).await;
-    owner.commit(&world.chat, NOW, vec![request(GroupChange::Remove(user(1)))]).await;
+    owner.tell_all(&world.chat, NOW, vec![begin]).await;
+    owner.tell_all(&world.chat, NOW, vec![request(GroupChange::Remove(user(1)))]).await;
     let (members, _, count) = rows(&world, id).await;
     assert_eq!(members[0], (user(1), Role::Member, false));
     assert_eq!((members[1], count), ((user(2), Role::Owner, true), 2));
@@ -102,11 +102,11 @@ async fn whoever_joins_has_nothing_unread() {
     let (id, members) = group(&world).await;
     let mut owner = Owner::load(&world.chat, id).await.expect("works").expect("exists");
     let begin = request(GroupChange::Begin { title: title(), members });
-    owner.commit(&world.chat, NOW, vec![begin]).await;
+    owner.tell_all(&world.chat, NOW, vec![begin]).await;
     for message in 100..110 {
-        owner.commit(&world.chat, NOW, vec![super::send(1, message, 1, "hi")]).await;
+        owner.tell_all(&world.chat, NOW, vec![super::send(1, message, 1, "hi")]).await;
     }
-    owner.commit(&world.chat, NOW, vec![request(GroupChange::Add(vec![user(4)]))]).await;
+    owner.tell_all(&world.chat, NOW, vec![request(GroupChange::Add(vec![user(4)]))]).await;
     let chat = world.chat.chat(&owner.view(), actor(4)).await.expect("theirs");
     assert_eq!((chat.unread(), chat.first_visible.get()), (0, 13));
     let early = world.chat.chat(&owner.view(), actor(2)).await.expect("theirs");

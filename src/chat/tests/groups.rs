@@ -26,7 +26,7 @@ impl Group {
     async fn change(&mut self, by: u64, change: GroupChange) -> Result<(), ErrorCode> {
         let action = Action::Group(change);
         let request = Request { actor: actor(by), action, lane: None, ticket: 1 };
-        let told = self.owner.commit(&self.world.chat, NOW, vec![request]).await;
+        let told = self.owner.tell_all(&self.world.chat, NOW, vec![request]).await;
         let (_, result) = super::answers(told).pop().expect("answered");
         result.map(|outcome| assert_eq!(outcome, Outcome::Done)).map_err(|error| error.code)
     }

@@ -113,6 +113,21 @@ pub(super) fn in_lane(mut request: Request<Ticket>, resumes: u32) -> Request<Tic
     request
 }
 
+impl Owner<Ticket> {
+    /// Commits and gives what came of it.
+    async fn tell_all(
+        &mut self,
+        chat: &Chat<Faulty>,
+        now: Timestamp,
+        mut requests: Vec<Request<Ticket>>,
+    ) -> Vec<Emit<Ticket>> {
+        let mut emits = Vec::new();
+        self.commit(chat, now, &mut requests, &mut emits).await;
+        assert!(requests.is_empty(), "each request is taken");
+        emits
+    }
+}
+
 /// The answers among what was told, by ticket.
 pub(super) fn answers(emits: Vec<Emit<Ticket>>) -> Vec<(Ticket, Result<Outcome, CommandError>)> {
     let answer = |emit| match emit {

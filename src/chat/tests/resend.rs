@@ -9,8 +9,8 @@ async fn a_resend_to_the_same_owner_finds_the_first() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     let chat = &world.chat;
-    assert_eq!(told(owner.commit(chat, NOW, vec![send(1, 11, 1, "hi")]).await), Ok((1, false)));
-    assert_eq!(told(owner.commit(chat, NOW, vec![send(2, 11, 1, "hi")]).await), Ok((1, true)));
+    assert_eq!(told(owner.tell_all(chat, NOW, vec![send(1, 11, 1, "hi")]).await), Ok((1, false)));
+    assert_eq!(told(owner.tell_all(chat, NOW, vec![send(2, 11, 1, "hi")]).await), Ok((1, true)));
     assert_eq!(world.log().await.len(), 1);
 }
 
@@ -19,12 +19,12 @@ async fn a_resend_after_a_restart_finds_the_first_by_its_floor() {
     let world = World::new().await;
     let mut before = world.owner().await;
     for id in 11..=15 {
-        before.commit(&world.chat, NOW, vec![send(1, id, 1, "hi")]).await;
+        before.tell_all(&world.chat, NOW, vec![send(1, id, 1, "hi")]).await;
     }
     drop(before);
     let mut after = world.owner().await;
     assert_eq!(
-        told(after.commit(&world.chat, NOW, vec![send(2, 12, 2, "hi")]).await),
+        told(after.tell_all(&world.chat, NOW, vec![send(2, 12, 2, "hi")]).await),
         Ok((2, true))
     );
     assert_eq!(world.log().await.len(), 5);
@@ -33,10 +33,10 @@ async fn a_resend_after_a_restart_finds_the_first_by_its_floor() {
 #[tokio::test]
 async fn a_resend_without_a_floor_is_found_too() {
     let world = World::new().await;
-    world.owner().await.commit(&world.chat, NOW, vec![send(1, 11, 0, "hi")]).await;
+    world.owner().await.tell_all(&world.chat, NOW, vec![send(1, 11, 0, "hi")]).await;
     let mut after = world.owner().await;
     assert_eq!(
-        told(after.commit(&world.chat, NOW, vec![send(2, 11, 0, "hi")]).await),
+        told(after.tell_all(&world.chat, NOW, vec![send(2, 11, 0, "hi")]).await),
         Ok((1, true))
     );
 }
@@ -45,7 +45,7 @@ async fn a_resend_without_a_floor_is_found_too() {
 async fn two_copies_in_one_batch_are_one_entry() {
     let world = World::new().await;
     let batch = vec![send(1, 11, 1, "hi"), send(2, 12, 1, "ho"), send(3, 11, 1, "hi")];
-    let emits = world.owner().await.commit(&world.chat, NOW, batch).await;
+    let emits = world.owner().await.tell_all(&world.chat, NOW, batch).await;
     let places: Vec<_> = super::answers(emits)
         .into_iter()
         .map(|(ticket, result)| {
@@ -62,11 +62,11 @@ async fn two_owners_that_know_nothing_of_each_other_store_it_once() {
     let world = World::new().await;
     let (mut one, mut other) = (world.owner().await, world.owner().await);
     assert_eq!(
-        told(one.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await),
+        told(one.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await),
         Ok((1, false))
     );
     assert_eq!(
-        told(other.commit(&world.chat, NOW, vec![send(2, 11, 1, "hi")]).await),
+        told(other.tell_all(&world.chat, NOW, vec![send(2, 11, 1, "hi")]).await),
         Ok((1, true))
     );
     assert_eq!(world.log().await.len(), 1);
@@ -78,7 +78,7 @@ async fn two_owners_that_write_in_turn_number_without_holes() {
     let (mut one, mut other) = (world.owner().await, world.owner().await);
     for id in 0..4 {
         let owner = if id % 2 == 0 { &mut one } else { &mut other };
-        let place = told(owner.commit(&world.chat, NOW, vec![send(1, 11 + id, 1, "hi")]).await);
+        let place = told(owner.tell_all(&world.chat, NOW, vec![send(1, 11 + id, 1, "hi")]).await);
         assert_eq!(place, Ok((id + 1, false)));
     }
 }
@@ -87,14 +87,14 @@ async fn two_owners_that_write_in_turn_number_without_holes() {
 async fn a_stale_copy_that_comes_last_is_found_behind_what_was_said_since() {
     let world = World::new().await;
     let mut owner = world.owner().await;
-    owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     for id in 20..120 {
-        owner.commit(&world.chat, NOW, vec![send(1, id, 2, "since")]).await;
+        owner.tell_all(&world.chat, NOW, vec![send(1, id, 2, "since")]).await;
     }
     drop(owner);
     let mut after = world.owner().await;
     let stale = send(2, 11, 1, "hi");
-    assert_eq!(told(after.commit(&world.chat, NOW, vec![stale]).await), Ok((1, true)));
+    assert_eq!(told(after.tell_all(&world.chat, NOW, vec![stale]).await), Ok((1, true)));
 }
 
 #[tokio::test]
@@ -102,10 +102,10 @@ async fn the_same_id_with_something_else_is_a_conflict_stored_or_drafted() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     let batch = vec![send(1, 11, 1, "hi"), send(2, 11, 1, "ho")];
-    let answers = super::answers(owner.commit(&world.chat, NOW, batch).await);
+    let answers = super::answers(owner.tell_all(&world.chat, NOW, batch).await);
     let refused = answers.iter().find(|(ticket, _)| *ticket == 2).expect("answered");
     assert_eq!(refused.1.as_ref().map_err(|e| e.code), Err(ErrorCode::Conflict));
-    let again = owner.commit(&world.chat, NOW, vec![send(3, 11, 1, "ho")]).await;
+    let again = owner.tell_all(&world.chat, NOW, vec![send(3, 11, 1, "ho")]).await;
     assert_eq!(told(again), Err(ErrorCode::Conflict));
     assert_eq!(world.log().await.len(), 1);
 }
@@ -116,12 +116,12 @@ async fn a_floor_outside_the_span_is_refused_and_holds_the_lane_until_resume() {
     let mut owner = world.owner().await;
     let beyond = in_lane(send(1, 11, 3, "hi"), 0);
     let behind = in_lane(send(2, 12, 1, "ho"), 0);
-    let emits = owner.commit(&world.chat, NOW, vec![beyond, behind]).await;
+    let emits = owner.tell_all(&world.chat, NOW, vec![beyond, behind]).await;
     let codes: Vec<_> =
         super::answers(emits).into_iter().map(|(_, result)| result.map_err(|e| e.code)).collect();
     assert_eq!(codes, [Err(ErrorCode::FloorOutOfRange), Err(ErrorCode::Overloaded)]);
-    let still = owner.commit(&world.chat, NOW, vec![in_lane(send(3, 12, 1, "ho"), 0)]).await;
+    let still = owner.tell_all(&world.chat, NOW, vec![in_lane(send(3, 12, 1, "ho"), 0)]).await;
     assert_eq!(told(still), Err(ErrorCode::Overloaded));
-    let resumed = owner.commit(&world.chat, NOW, vec![in_lane(send(4, 12, 1, "ho"), 1)]).await;
+    let resumed = owner.tell_all(&world.chat, NOW, vec![in_lane(send(4, 12, 1, "ho"), 1)]).await;
     assert_eq!(told(resumed), Ok((1, false)));
 }

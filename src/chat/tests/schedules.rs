@@ -66,7 +66,7 @@ async fn run(seed: u64) {
         }
         let requests: Vec<_> = batch.iter().map(|id| client.request(*id)).collect();
         let asked = requests.len();
-        let told = answers(owner.commit(&world.chat, NOW, requests).await);
+        let told = answers(owner.tell_all(&world.chat, NOW, requests).await);
         assert_eq!(told.len(), asked, "seed {seed}: each request is answered once");
         for (ticket, result) in told {
             match result {
@@ -111,7 +111,7 @@ async fn what_was_told_as_surely_not_applied_is_not_there() {
         for id in 1..=12 {
             let floor = 1;
             let ticket = Ticket::try_from(id).expect("small");
-            let emits = owner.commit(&world.chat, NOW, vec![send(ticket, id, floor, "hi")]).await;
+            let emits = owner.tell_all(&world.chat, NOW, vec![send(ticket, id, floor, "hi")]).await;
             for (ticket, result) in answers(emits) {
                 if matches!(result, Err(error) if error.applied == Applied::No) {
                     refused.push(u64::from(ticket));

@@ -26,7 +26,7 @@ async fn a_token_spares_what_has_not_changed_for_a_while() {
     assert!(first.everything && first.chats.len() == 1);
     let quiet = sync(&world, later(120), &first.token, 0).await;
     assert!(!quiet.everything && quiet.chats.is_empty());
-    world.owner().await.commit(&world.chat, later(130), vec![send(1, 11, 1, "hi")]).await;
+    world.owner().await.tell_all(&world.chat, later(130), vec![send(1, 11, 1, "hi")]).await;
     let changed = sync(&world, later(180), &quiet.token, 0).await;
     assert_eq!(changed.chats.len(), 1);
 }
@@ -35,7 +35,7 @@ async fn a_token_spares_what_has_not_changed_for_a_while() {
 async fn a_cursor_of_either_side_is_a_change_of_a_direct_chat() {
     let world = World::new().await;
     let mut owner = world.owner().await;
-    owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     let first = sync(&world, later(60), b"", 0).await;
     let view = owner.view();
     world.chat.read(&view, actor(2), later(100), at(1)).await.expect("works").expect("moved");
@@ -51,7 +51,7 @@ async fn an_append_under_way_is_not_covered_by_a_token() {
     let world = World::new().await;
     let mut owner = world.owner().await;
     world.store().follow(Plan::at(1, Fault::Stall).only(&["append"]));
-    let sending = owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]);
+    let sending = owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]);
     let meanwhile = async {
         world.store().until_stalled(1).await;
         let synced = sync(&world, later(3_600), b"", 0).await;
@@ -70,11 +70,11 @@ async fn an_append_of_unknown_outcome_is_not_covered_until_it_is_known() {
     let mut owner = world.owner().await;
     let lost = (1..10).fold(Plan::healthy(), |plan, call| plan.and_at(call, Fault::LoseChange));
     world.store().follow(lost.only(&["append"]));
-    owner.commit(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    owner.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
     assert!(owner.is_unsettled());
     let synced = sync(&world, later(3_600), b"", 0).await;
     world.store().follow(Plan::healthy());
-    owner.commit(&world.chat, later(3_601), Vec::new()).await;
+    owner.tell_all(&world.chat, later(3_601), Vec::new()).await;
     let after = sync(&world, later(3_700), &synced.token, 0).await;
     assert_eq!(after.chats[0].head.sequence, at(1), "it was stored an hour after its stamp");
     let later_on = sync(&world, later(3_800), &after.token, 0).await;
@@ -115,7 +115,7 @@ async fn every_chat_is_listed_though_some_move_between_pages() {
         now = now.plus(Duration::from_secs(1));
         // The oldest chat, which would come last, moves to the front.
         if listed.len() == 1 {
-            world.owner().await.commit(&world.chat, now, vec![send(1, 11, 1, "hi")]).await;
+            world.owner().await.tell_all(&world.chat, now, vec![send(1, 11, 1, "hi")]).await;
         }
     }
     assert_eq!(listed, expected);

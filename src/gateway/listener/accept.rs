@@ -12,9 +12,11 @@
 use super::refusal::refuse;
 use super::{Front, client_of, welcome};
 use crate::admission::{Handshake, Pass, Refusal, Source};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -51,12 +53,14 @@ impl Pace {
 }
 
 /// Accepts and begins to serve, for ever.
-pub(super) async fn accept(listener: &TcpListener, front: &Rc<Front>) {
+pub(super) async fn accept(listeners: &[TcpListener], front: &Rc<Front>) {
     let mut pace = Pace::default();
     let mut failures = 0_u32;
+    let mut turns = (0..listeners.len()).cycle();
     loop {
+        let first = turns.next().unwrap_or(0);
         let accepted = tokio::select! {
-            accepted = listener.accept() => Some(accepted),
+            accepted = poll_fn(|context| poll_accept(listeners, first, context)) => Some(accepted),
             () = front.handshakes.freed() => None,
         };
         match accepted {
@@ -82,6 +86,17 @@ pub(super) async fn accept(listener: &TcpListener, front: &Rc<Front>) {
             pace.yield_if_due().await;
         }
     }
+}
+
+/// The next connection of any listener; the one that is asked first changes, so that none starves.
+fn poll_accept(
+    listeners: &[TcpListener],
+    first: usize,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+    let (later, sooner) = listeners.split_at_checked(first).unwrap_or((listeners, &[]));
+    let mut accepts = sooner.iter().chain(later).map(|listener| listener.poll_accept(context));
+    accepts.find(Poll::is_ready).unwrap_or(Poll::Pending)
 }
 
 /// Whether an accept failed because the peer has gone again, which concerns no other.
@@ -134,7 +149,10 @@ fn begin(newcomer: Newcomer, handshake: Handshake, front: &Rc<Front>) {
     let front = Rc::clone(front);
     let alive = front.phase.subscribe();
     tokio::task::spawn_local(async move {
+        let connections = &front.settings.counters.connections;
+        connections.add(1);
         welcome(newcomer, handshake, &front).await;
+        connections.subtract_one();
         drop(alive);
     });
 }

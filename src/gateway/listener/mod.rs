@@ -12,16 +12,19 @@
 //! `accept`.
 
 mod accept;
+mod counters;
 mod network;
 mod proxy;
 mod queue;
 mod refusal;
 mod visit;
 
+pub use counters::{Counters, Counts};
 pub use network::{Network, NotANetwork};
 
 use super::upgrade::{self, Door};
 use crate::admission::{Admission, Admitted, Handshake, Handshakes};
+use crate::model::ErrorCode;
 use crate::shard::LocalShard;
 use accept::{Newcomer, accept};
 use axum::Router;
@@ -68,6 +71,8 @@ pub struct Settings {
     pub proxies: Vec<Network>,
     /// Who may upgrade.
     pub upgrade: upgrade::Settings,
+    /// Where the listener counts.
+    pub counters: Arc<Counters>,
 }
 
 /// The most bytes of a request's head, and of what is read of a body at a time.
@@ -128,7 +133,7 @@ impl Front {
 ///
 /// Must run on a runtime that can spawn local tasks.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     router: Router,
     local: LocalShard,
     settings: Settings,
@@ -138,17 +143,21 @@ pub async fn serve(
         Door::Chat => local.adopt(socket, early, admitted),
         Door::Echo => local.adopt_echo(socket, early, admitted),
     });
-    serve_front(listener, Rc::new(Front::new(router, adopt, settings)), shutdown).await;
+    serve_front(listeners, Rc::new(Front::new(router, adopt, settings)), shutdown).await;
 }
 
-async fn serve_front(listener: TcpListener, front: Rc<Front>, mut shutdown: watch::Receiver<bool>) {
+async fn serve_front(
+    listeners: Vec<TcpListener>,
+    front: Rc<Front>,
+    mut shutdown: watch::Receiver<bool>,
+) {
     tokio::select! {
-        () = accept(&listener, &front) => {}
+        () = accept(&listeners, &front) => {}
         // An error says that the sender is gone, which ends service as well.
         _ = shutdown.wait_for(|told| *told) => {}
     }
     // Closed first, so that the kernel completes no further handshake here.
-    drop(listener);
+    drop(listeners);
     front.queue.borrow_mut().clear();
     front.phase.send_replace(Phase::Draining);
     // Every connection listens for the phase until it ends.
@@ -236,21 +245,25 @@ async fn respond(
     front: &Rc<Front>,
     visit: &Visit,
 ) -> Result<Response<Body>, Infallible> {
-    let Some(door) = front.settings.upgrade.door(request.uri().path()) else {
-        return match visit.stay(front) {
-            Ok(()) => front.router.clone().oneshot(request).await,
-            Err(problem) => Ok(problem.into_response()),
-        };
-    };
-    let answer = visit.arrive(front);
-    let answer = answer.and_then(|()| upgrade::answer(&mut request, &front.settings.upgrade, door));
-    match answer {
-        Ok(response) => {
-            visit.upgrade(door);
-            Ok(response)
+    let response = match front.settings.upgrade.door(request.uri().path()) {
+        None => match visit.stay(front) {
+            Ok(()) => front.router.clone().oneshot(request).await?,
+            Err(problem) => problem.into_response(),
+        },
+        Some(door) => {
+            let answer = visit.arrive(front);
+            let upgrade = &front.settings.upgrade;
+            match answer.and_then(|()| upgrade::answer(&mut request, upgrade, door)) {
+                Ok(response) => {
+                    visit.upgrade(door);
+                    response
+                }
+                Err(problem) => problem.into_response(),
+            }
         }
-        Err(problem) => Ok(problem.into_response()),
-    }
+    };
+    front.settings.counters.answered(response.extensions().get::<ErrorCode>().copied());
+    Ok(response)
 }
 
 /// Gives an upgraded socket and the bytes read behind its handshake to the shard.

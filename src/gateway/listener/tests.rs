@@ -37,13 +37,17 @@ fn settings() -> Settings {
         drain_timeout: Duration::from_mins(1),
         proxies: Vec::new(),
         upgrade: upgrade::Settings { origins: Vec::new(), echo: true },
+        counters: Arc::default(),
     }
 }
 
 impl Served {
     async fn new(settings: Settings) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
+        Self::listening(vec![a_listener().await], settings)
+    }
+
+    fn listening(listeners: Vec<TcpListener>, settings: Settings) -> Self {
+        let address = listeners[0].local_addr().expect("bound");
         let router = Router::new()
             .route("/ping", get(|| async { "pong" }))
             .route("/slow", get(|| tokio::time::sleep(Duration::from_millis(300))))
@@ -54,7 +58,7 @@ impl Served {
         });
         let front = Rc::new(Front::new(router, adopt, settings));
         let (shutdown, told) = watch::channel(false);
-        let ended = tokio::task::spawn_local(serve_front(listener, Rc::clone(&front), told));
+        let ended = tokio::task::spawn_local(serve_front(listeners, Rc::clone(&front), told));
         Self { address, adopted: adopted.into(), front, shutdown, ended: Some(ended).into() }
     }
 
@@ -90,6 +94,10 @@ impl Served {
         let ended = self.ended.borrow_mut().take().expect("stopped once");
         ended.await.expect("no panic");
     }
+}
+
+async fn a_listener() -> TcpListener {
+    TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port")
 }
 
 /// Reads until what came ends with `end`.
@@ -359,6 +367,24 @@ fn a_storm_gives_the_rest_of_the_shard_its_turn() {
         }
         assert!(most <= 8, "{most} were accepted in a row");
         assert!(turns >= 100 / 8, "{turns} turns");
+    });
+}
+
+#[test]
+fn every_listener_is_served_and_all_share_the_slots() {
+    on_a_shard(async {
+        let listeners = vec![a_listener().await, a_listener().await];
+        let addresses = listeners.iter().map(|listener| listener.local_addr().expect("bound"));
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let served = Served::listening(listeners, settings());
+        let mut taken = Vec::new();
+        for address in [addresses[0], addresses[1], addresses[1], addresses[1]] {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            stream.write_all(PING.as_bytes()).await.expect("sent");
+            read_until(&mut stream, "pong").await;
+            taken.push(stream);
+        }
+        assert_overloaded(served.say(PING).await).await;
     });
 }
 

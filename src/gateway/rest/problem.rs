@@ -209,6 +209,8 @@ impl Problem {
         let body = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(body);
         *response.status_mut() = status;
+        // For whoever counts refusals.
+        response.extensions_mut().insert(error.code);
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -30,7 +30,7 @@ impl Counted {
         (peer, key)
     }
 
-    fn held(&self) -> (usize, u32) {
+    fn held(&self) -> (u64, u32) {
         (self.admission.counts().connections, self.handshakes.open())
     }
 }

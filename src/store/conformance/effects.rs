@@ -99,7 +99,7 @@ pub(in crate::store) async fn contacts_are_listed_in_pages(store: &impl Store) {
     assert_eq!(store.contact(user(1), user(6)).await, Ok(None));
 }
 
-fn marked(conversation: u64, expected: u64, count: u64) -> Append {
+fn marked(conversation: u64, expected: u64, count: u64) -> Append<'static> {
     Append { has_effects: true, ..append(conversation, expected, count) }
 }
 

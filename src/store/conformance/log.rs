@@ -76,7 +76,7 @@ pub(in crate::store) async fn an_entry_is_read_as_it_was_written(store: &impl St
     entries.push(erased_entry(next));
     let expected = Sequence::ZERO;
     let all =
-        Append { conversation: log(1), expected, entries: entries.clone(), has_effects: false };
+        Append { conversation: log(1), expected, entries: (&entries).into(), has_effects: false };
     assert_eq!(store.append(all).await, Ok(Appended::Applied));
     assert_eq!(store.entries(log(1), everything()).await, Ok(entries));
 }
@@ -113,7 +113,7 @@ pub(in crate::store) async fn of_many_appends_on_one_head_one_is_stored(store: &
             .map(|sender| {
                 let store = store.clone();
                 let mut append = append(1, round, 1);
-                append.entries[0].sender = Some(user(sender));
+                append.entries.to_mut()[0].sender = Some(user(sender));
                 tokio::spawn(async move { (sender, store.append(append).await) })
             })
             .collect();
@@ -194,7 +194,7 @@ pub(in crate::store) async fn a_range_is_read_from_both_ends(store: &impl Store)
 
 pub(in crate::store) async fn a_range_stops_at_its_limits(store: &impl Store) {
     let mut large = append(1, 0, 20);
-    for entry in &mut large.entries {
+    for entry in large.entries.to_mut() {
         entry.content = text(&"x".repeat(1_000));
     }
     store.append(large).await.expect("the store works");

@@ -32,7 +32,7 @@ pub(in crate::store) async fn logs_survive(harness: impl Harness) {
     let harness = harness.reopen().await;
     let store = harness.store();
     assert_eq!(store.claim(direct(11, 1, 2)).await, Ok(Claimed::Exists(conversation)));
-    assert_eq!(store.entries(log(10), everything()).await, Ok(written.entries));
+    assert_eq!(store.entries(log(10), everything()).await, Ok(written.entries.into_owned()));
     let head = store.head(log(10)).await.expect("the store works");
     assert_eq!(head.sequence, at(300));
 }

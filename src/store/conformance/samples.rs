@@ -96,7 +96,7 @@ pub(super) fn entry(sequence: u64, content: Content) -> Entry {
 }
 
 /// Text entries `expected + 1 ..= expected + count`.
-pub(super) fn append(conversation: u64, expected: u64, count: u64) -> Append {
+pub(super) fn append(conversation: u64, expected: u64, count: u64) -> Append<'static> {
     let entries =
         (1..=count).map(|i| entry(expected + i, text(&format!("entry {}", expected + i))));
     Append {

@@ -24,23 +24,18 @@ impl AppendRows {
     ///
     /// If there are no entries or their numbers do not follow on `expected`: a hole in a log could
     /// never be mended.
-    pub(super) fn new(append: &Append) -> Self {
+    pub(super) fn new(append: &Append<'_>) -> Self {
         let Append { conversation, expected, entries, has_effects } = append;
         let mut head = Head { sequence: *expected, ..Head::default() };
         let mut rows = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for entry in entries.iter() {
             assert!(entry.sequence.since(head.sequence) == 1, "entries are numbered without holes");
             head = Head::from(entry);
             rows.push(row(*conversation, entry));
         }
         assert!(!rows.is_empty(), "an append has entries");
-        Self {
-            conversation: *conversation,
-            expected: *expected,
-            rows,
-            head,
-            has_effects: *has_effects,
-        }
+        let (conversation, expected, has_effects) = (*conversation, *expected, *has_effects);
+        Self { conversation, expected, rows, head, has_effects }
     }
 
     /// The mark that covers these entries beside those that were marked before.

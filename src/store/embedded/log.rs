@@ -37,7 +37,7 @@ impl Log for Embedded {
         .await
     }
 
-    async fn append(&self, append: Append) -> Result<Appended, StoreError> {
+    async fn append(&self, append: Append<'_>) -> Result<Appended, StoreError> {
         self.change(AppendRows::new(&append)).await
     }
 

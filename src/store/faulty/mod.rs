@@ -259,7 +259,9 @@ impl<S: Store> Log for FaultyStore<S> {
         through!(self, read, conversation(conversation))
     }
 
-    async fn append(&self, append: Append) -> Result<Appended, StoreError> {
+    async fn append(&self, append: Append<'_>) -> Result<Appended, StoreError> {
+        // Its own copy, since it may have to land late.
+        let append = Append { entries: append.entries.into_owned().into(), ..append };
         through!(self, change, append(append))
     }
 

@@ -49,7 +49,7 @@ fn log() -> ConversationId {
     ConversationId::new(1).expect("in range")
 }
 
-fn append(expected: u64) -> Append {
+fn append(expected: u64) -> Append<'static> {
     let content = Content::Message(Message { text: "hello".into(), ..Message::default() });
     let expected = Sequence::new(expected).expect("in range");
     let entry = Entry {
@@ -63,7 +63,7 @@ fn append(expected: u64) -> Append {
         edited: None,
         erased: None,
     };
-    Append { conversation: log(), expected, entries: vec![entry], has_effects: false }
+    Append { conversation: log(), expected, entries: vec![entry].into(), has_effects: false }
 }
 
 async fn head(fixture: &Fixture) -> u64 {

@@ -9,6 +9,7 @@ mod damage;
 mod disk;
 mod goaway;
 mod long_poll;
+mod metrics;
 mod parity;
 mod resume;
 mod shutdown;

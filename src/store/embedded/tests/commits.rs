@@ -39,7 +39,7 @@ impl Gated {
     }
 
     /// Queues an append and tells what will come of it. Polling once puts it into the queue.
-    fn queue_append(&self, append: Append) -> Queued {
+    fn queue_append(&self, append: Append<'static>) -> Queued {
         let store = self.store.clone();
         let mut queued: Queued = Box::pin(async move { store.append(append).await });
         let mut context = Context::from_waker(Waker::noop());
@@ -186,5 +186,5 @@ async fn large_bodies_survive_being_moved_to_tables() {
     let store = open(&options);
     let entries = store.entries(log(1), everything()).await.expect("works");
     let expected = append_of(1, 0, &bodies.iter().map(String::as_str).collect::<Vec<_>>());
-    assert!(entries == expected.entries);
+    assert!(expected.entries == entries);
 }

@@ -168,6 +168,6 @@ fn a_newer_format_is_refused() {
 #[should_panic(expected = "numbered without holes")]
 fn entries_with_a_hole_between_them_are_a_mistake_of_the_caller() {
     let mut holed = append_of(1, 0, &["one", "two"]);
-    holed.entries[1].sequence = at(3);
+    holed.entries.to_mut()[1].sequence = at(3);
     append::AppendRows::new(&holed);
 }

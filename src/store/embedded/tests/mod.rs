@@ -57,7 +57,7 @@ fn at(number: u64) -> Sequence {
     Sequence::new(number).expect("in range")
 }
 
-fn append_of(conversation: u64, expected: u64, bodies: &[&str]) -> Append {
+fn append_of(conversation: u64, expected: u64, bodies: &[&str]) -> Append<'static> {
     let entry = |(sequence, body): (u64, &&str)| {
         let content = Content::Message(Message { text: (*body).into(), ..Message::default() });
         Entry {
@@ -80,7 +80,7 @@ fn append_of(conversation: u64, expected: u64, bodies: &[&str]) -> Append {
     }
 }
 
-fn append(conversation: u64, expected: u64) -> Append {
+fn append(conversation: u64, expected: u64) -> Append<'static> {
     append_of(conversation, expected, &["hello"])
 }
 
