@@ -17,19 +17,20 @@ use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
 use super::settings::{Mode, Settings};
 use super::slab::Slab;
 use super::turn::{EVENTS_PER_TURN, READ_BYTES};
+use super::websocket::Message;
 use super::{ConnectionKey, turn::Budget};
 use crate::model::{Actor, Command, CommandError, Outcome, Secret, Timestamp};
 use crate::protocol::{CloseCode, Goaway};
-use crate::session::{Effect, GrantError, Granted, Limits, Session};
-use bytes::Bytes;
+use crate::session::{Effect, Effects, GrantError, Granted, Limits, Session};
 use fastwebsockets::OpCode;
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-/// How many effects of one step the shard keeps room for.
+/// How many effects of one step the shard keeps room for, and how many bytes of frames in them.
 const EFFECTS_KEPT: usize = 1_024;
+const FRAME_BYTES_KEPT: usize = 64 << 10;
 
 /// What connections ask of the rest of the shard.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ pub(crate) struct Connections {
     pub(super) budget: Budget,
     /// What the rest of the shard has not taken yet.
     pub(super) events: VecDeque<Event>,
-    effects: Vec<Effect>,
+    effects: Effects,
     pub(super) spares: Spares,
     /// The next slot that the sweep visits.
     pub(super) swept: u32,
@@ -103,7 +104,7 @@ impl Connections {
             dirty: VecDeque::new(),
             budget: Budget::default(),
             events: VecDeque::new(),
-            effects: Vec::new(),
+            effects: Effects::default(),
             spares: Spares::default(),
             swept: 0,
             draining: None,
@@ -203,7 +204,7 @@ impl Connections {
 
     /// Queues a push, a WebSocket message with its head, unless the connection is gone, full, has
     /// not asked for such pushes or has not been welcomed yet: then its first SYNC will tell.
-    pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Bytes, class: PushClass) {
+    pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Message, class: PushClass) {
         let bound = self.settings.outbox_bytes_max;
         if let Some(outbox) = self.outbox_for(key, |session| class.is_wanted(session)) {
             let dropped = outbox.push(message, class, bound);
@@ -238,7 +239,7 @@ impl Connections {
     pub(super) fn step(
         &mut self,
         key: ConnectionKey,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Vec<Effect>),
+        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
         self.step_as(key, self.actor(key), run);
     }
@@ -249,20 +250,20 @@ impl Connections {
         &mut self,
         key: ConnectionKey,
         actor: Option<Actor>,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Vec<Effect>),
+        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
         let mut effects = std::mem::take(&mut self.effects);
         if let Some(Connection { role: Role::Client(session), .. }) = self.slab.get_mut(key) {
             run(session, self.now, &self.settings.limits, &mut effects);
         }
-        for effect in effects.drain(..) {
+        for effect in effects.drain() {
             self.apply(key, actor, effect);
         }
-        effects.shrink_to(EFFECTS_KEPT);
+        effects.shrink_to(EFFECTS_KEPT, FRAME_BYTES_KEPT);
         self.effects = effects;
     }
 
-    fn apply(&mut self, key: ConnectionKey, actor: Option<Actor>, effect: Effect) {
+    fn apply(&mut self, key: ConnectionKey, actor: Option<Actor>, effect: Effect<'_>) {
         let Some(connection) = self.slab.get_mut(key) else { return };
         if !connection.is_served() {
             return;
@@ -281,7 +282,7 @@ impl Connections {
                 self.events.push_back(Event::Execute { key, actor, rid, command, resumes });
             }
             Effect::Send(frame) => {
-                self.counters.note_reply(&frame);
+                self.counters.note_reply(frame);
                 self.send(key, actor, OpCode::Binary, frame);
             }
             Effect::Close(code) => self.begin_close(key, actor, Some(code.number())),
@@ -294,7 +295,7 @@ impl Connections {
         key: ConnectionKey,
         actor: Option<Actor>,
         opcode: OpCode,
-        payload: Bytes,
+        payload: &[u8],
     ) {
         if !self.queue(key, opcode, payload) {
             self.begin_slow_close(key, actor);
@@ -302,7 +303,7 @@ impl Connections {
     }
 
     /// Queues a reply as one WebSocket message; tells whether there was room.
-    pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: Bytes) -> bool {
+    pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: &[u8]) -> bool {
         let Some(connection) = self.slab.get_mut(key) else { return true };
         let bound = self.settings.outbox_bound(&connection.role);
         let queued = self.spares.lend(&mut connection.outbox).reply(opcode, payload, bound);

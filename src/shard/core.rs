@@ -74,7 +74,7 @@ impl<S: Store> Core<S> {
             let refused = (lane.resumes, self.clock.now());
             self.refused.borrow_mut().insert(lane.connection, refused);
         }
-        self.mailboxes.answer(origin, Err(error));
+        self.fanout.answer(origin, Err(error));
     }
 
     /// Whether a send comes behind one that was refused.
@@ -183,7 +183,7 @@ pub(super) fn spawn<S: Store>(
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
         let result = task.await;
-        core.mailboxes.answer(origin, result);
+        core.fanout.answer(origin, result);
     });
 }
 

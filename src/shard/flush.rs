@@ -9,7 +9,6 @@ use super::connection::{Flags, Phase};
 use super::connections::Connections;
 use super::outbox::{Flush, ResyncReason};
 use crate::protocol::ServerFrame;
-use bytes::Bytes;
 use fastwebsockets::OpCode;
 
 /// How many writes one turn makes.
@@ -49,7 +48,7 @@ impl Connections {
         match resync {
             Some(reason) => {
                 self.counters.resyncs.add(1);
-                self.send(key, self.actor(key), OpCode::Binary, told(reason));
+                self.send(key, self.actor(key), OpCode::Binary, &told(reason));
             }
             None => self.settle(key),
         }
@@ -67,8 +66,8 @@ impl Connections {
 }
 
 /// The frame that tells a client to synchronise again.
-fn told(reason: ResyncReason) -> Bytes {
+fn told(reason: ResyncReason) -> Vec<u8> {
     let mut frame = Vec::new();
     ServerFrame::Resync { reason: reason.number() }.encode(&mut frame);
-    frame.into()
+    frame
 }

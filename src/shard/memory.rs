@@ -78,9 +78,10 @@ impl<S: Store> MemoryShard<S> {
     /// Lets the tasks and the mailbox work until neither has anything left.
     pub async fn settle(&mut self) {
         let mut ctx = Context::from_waker(Waker::noop());
+        let now = self.core.clock.now();
         loop {
             tokio::task::yield_now().await;
-            if !self.mail.receive(&mut ctx) {
+            if !self.mail.receive(&mut ctx, now) {
                 return;
             }
         }

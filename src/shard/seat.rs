@@ -103,12 +103,15 @@ impl Seat {
         let ConnectionSettings { limits, outbox_bytes_max } = settings;
         let settings = Settings { limits, outbox_bytes_max };
         let reactor = Rc::new(Reactor::new(settings, Arc::clone(&counters))?);
+        let local = Rc::clone(&reactor);
+        let (others, everyone) = (mailboxes.clone(), Arc::clone(&registry));
+        let fanout = Fanout::new(index, local, others, everyone, counters);
         let core = Rc::new(Core {
             index,
             chat,
             identity,
             clock,
-            fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry), counters),
+            fanout,
             registry,
             mailboxes,
             owners: Owners::default(),
@@ -126,7 +129,7 @@ async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) ->
     let asking = Rc::clone(&core);
     let asked = Rc::clone(&reactor);
     let now = move || clock.now();
-    let mailbox = move |ctx: &mut Context<'_>| mail.receive(ctx);
+    let mailbox = move |ctx: &mut Context<'_>, now| mail.receive(ctx, now);
     let handle = move |event| handle(&asking, &asked, event);
     let sweeps = async {
         let mut interval = tokio::time::interval(SWEEP);
@@ -158,8 +161,7 @@ impl<S: Store> Mail<S> {
     }
 
     /// Acts on some messages; whether there may be more.
-    pub(super) fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
-        let now = self.core.clock.now();
+    pub(super) fn receive(&mut self, ctx: &mut Context<'_>, now: Timestamp) -> bool {
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
             self.reactor.enter(now, |connections| {

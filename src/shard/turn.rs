@@ -14,9 +14,7 @@ use super::connections::Connections;
 use super::epoll::Event;
 use super::inbound::{Partial, Step, Unread};
 use super::websocket::HEAD_BYTES_MAX;
-use bytes::Bytes;
 use fastwebsockets::OpCode;
-use std::borrow::Cow;
 use std::io::{self, Read};
 
 /// How many events one turn takes from epoll.
@@ -274,10 +272,10 @@ impl Connections {
 
     fn act(&mut self, key: ConnectionKey, step: Step<'_>) {
         match step {
-            Step::Message { text, payload } => self.take_message(key, text, payload),
+            Step::Message { text, payload } => self.take_message(key, text, &payload),
             Step::Ping(payload) => {
                 self.hear(key);
-                self.send(key, self.actor(key), OpCode::Pong, Bytes::from(payload.into_owned()));
+                self.send(key, self.actor(key), OpCode::Pong, &payload);
             }
             Step::Pong => self.hear(key),
             Step::Close(code) => {
@@ -287,16 +285,16 @@ impl Connections {
         }
     }
 
-    fn take_message(&mut self, key: ConnectionKey, text: bool, payload: Cow<'_, [u8]>) {
+    fn take_message(&mut self, key: ConnectionKey, text: bool, payload: &[u8]) {
         match self.slab.get_mut(key) {
             Some(Connection { role: Role::Client(_), .. }) => {
                 self.step(key, |session, now, limits, effects| {
-                    session.handle_message(now, limits, &payload, effects);
+                    session.handle_message(now, limits, payload, effects);
                 });
             }
             Some(Connection { role: Role::Echo, .. }) => {
                 let opcode = if text { OpCode::Text } else { OpCode::Binary };
-                self.send(key, None, opcode, Bytes::from(payload.into_owned()));
+                self.send(key, None, opcode, payload);
             }
             None => {}
         }

@@ -13,6 +13,7 @@ mod served;
 use super::ConnectionKey;
 use super::connections::{Connections, Event};
 use super::settings::{Mode, Settings};
+use super::websocket::{Message, binary_message};
 use crate::model::{Actor, DeviceId, Epoch, Timestamp, UserId};
 use crate::protocol::constants::{capability, limit};
 use crate::protocol::{ClientFrame, Hello, ServerFrame, frames};
@@ -47,6 +48,11 @@ pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend(mask);
     bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     bytes
+}
+
+/// A push of these bytes.
+fn binary(payload: &[u8]) -> Message {
+    binary_message(&mut Vec::new(), |out| out.extend_from_slice(payload))
 }
 
 fn encoded(frame: &ClientFrame<'_>) -> Vec<u8> {
