@@ -7,7 +7,6 @@ use crate::model::{
     Actor, ClientMessageId, CommandError, Content, ConversationId, Entry, Head, Outcome, Sent,
     Sequence, Timestamp, UserId,
 };
-use smallvec::SmallVec;
 use std::rc::Rc;
 
 /// What a request other than a send adds: contents, each with the id its entry carries.
@@ -20,7 +19,7 @@ pub(super) struct Draft<T> {
     pub(super) expected: Sequence,
     pub(super) accepted_at: Timestamp,
     pub(super) entries: Vec<Entry>,
-    accepted: SmallVec<[Accepted<T>; 1]>,
+    accepted: Vec<Accepted<T>>,
     /// Where the log will end.
     pub(super) head: Head,
     /// The members as they will be.
@@ -59,7 +58,7 @@ impl<T> Draft<T> {
             expected: head.sequence,
             accepted_at: now,
             entries: Vec::with_capacity(requests),
-            accepted: SmallVec::with_capacity(requests),
+            accepted: Vec::with_capacity(requests),
             head,
             members,
             under_way: None,
@@ -160,14 +159,15 @@ impl<T> Draft<T> {
         mut audience_of: impl FnMut(&Entry) -> Rc<[UserId]>,
         emits: &mut Vec<Emit<T>>,
     ) {
-        let mut accepted = self.accepted.into_iter().peekable();
+        let mut accepted = self.accepted.into_iter();
         for (index, entry) in self.entries.into_iter().enumerate() {
             let audience = audience_of(&entry);
-            let Some(done) = accepted.next_if(|accepted| accepted.last == index) else {
+            let is_last = |next: &Accepted<T>| next.last == index;
+            if !accepted.as_slice().first().is_some_and(is_last) {
                 emits.push(Emit::Entry { entry, audience, answer: None });
                 continue;
-            };
-            let Accepted { wish, ticket, twins, .. } = done;
+            }
+            let Some(Accepted { wish, ticket, twins, .. }) = accepted.next() else { break };
             let at = Head::from(&entry);
             let answer = ticket.map(|ticket| (ticket, wish.outcome(conversation, at, false)));
             emits.push(Emit::Entry { entry, audience, answer });

@@ -5,28 +5,24 @@
 //! before the oldest append under way.
 
 use crate::model::Timestamp;
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module. Shared by all shards; taken twice a batch, never per message.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(Mutex<Stamps>);
 
-/// The stamps of the appends under way, ascending, each with how many carry it. Time goes forward, so
-/// they come and go near the ends.
-type Stamps = VecDeque<(Timestamp, usize)>;
+/// The stamps of the appends under way, ascending, each with how many carry it: few, since they differ
+/// by milliseconds.
+type Stamps = Vec<(Timestamp, usize)>;
 
 impl InFlight {
     /// Notes an append whose entries carry `sent_at` or later, until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>, sent_at: Timestamp) -> UnderWay {
         let mut stamps = self.stamps();
-        let found = stamps.binary_search_by_key(&sent_at, |(stamp, _)| *stamp);
-        let index = found.unwrap_or_else(|index| index);
-        if found.is_err() {
-            stamps.insert(index, (sent_at, 0));
-        }
-        if let Some((_, count)) = stamps.get_mut(index) {
-            *count += 1;
+        let index = stamps.partition_point(|(stamp, _)| *stamp < sent_at);
+        match stamps.get_mut(index) {
+            Some((stamp, count)) if *stamp == sent_at => *count += 1,
+            Some(_) | None => stamps.insert(index, (sent_at, 1)),
         }
         drop(stamps);
         UnderWay { in_flight: Arc::clone(self), sent_at }
@@ -34,7 +30,7 @@ impl InFlight {
 
     /// The stamp of the oldest append under way, if there is one.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.stamps().front().map(|(stamp, _)| *stamp)
+        self.stamps().first().map(|(stamp, _)| *stamp)
     }
 
     fn stamps(&self) -> MutexGuard<'_, Stamps> {
@@ -52,13 +48,11 @@ pub(super) struct UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut stamps = self.in_flight.stamps();
-        let found = stamps.binary_search_by_key(&self.sent_at, |(stamp, _)| *stamp);
-        let Ok(index) = found else { return };
-        if let Some((_, count)) = stamps.get_mut(index) {
-            *count -= 1;
-            if *count == 0 {
-                stamps.remove(index);
-            }
+        let index = stamps.partition_point(|(stamp, _)| *stamp < self.sent_at);
+        match stamps.get_mut(index) {
+            Some((_, count)) if *count > 1 => *count -= 1,
+            Some(_) => drop(stamps.remove(index)),
+            None => {}
         }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Counters {
     pub(super) connections: Count,
     /// Upgraded sockets taken over.
     pub(super) handshakes: Count,
+    /// Rounds of the loop. The runtime waits for sockets and wakes at most once a round.
+    pub(super) rounds: Count,
     /// Reads of sockets.
     pub(super) reads: Count,
     /// Writes to sockets.
@@ -50,6 +52,7 @@ impl Counters {
         Counts {
             connections: self.connections.get(),
             handshakes: self.handshakes.get(),
+            rounds: self.rounds.get(),
             reads: self.reads.get(),
             writes: self.writes.get(),
             epoll_waits: self.epoll_waits.get(),
@@ -76,6 +79,8 @@ pub struct Counts {
     pub connections: u64,
     /// Upgraded sockets taken over.
     pub handshakes: u64,
+    /// Rounds of the loops.
+    pub rounds: u64,
     /// Reads of sockets.
     pub reads: u64,
     /// Writes to sockets.
@@ -99,6 +104,7 @@ impl Counts {
     pub(super) fn add(&mut self, other: &Self) {
         self.connections += other.connections;
         self.handshakes += other.handshakes;
+        self.rounds += other.rounds;
         self.reads += other.reads;
         self.writes += other.writes;
         self.epoll_waits += other.epoll_waits;

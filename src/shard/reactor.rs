@@ -54,11 +54,15 @@ impl Reactor {
     /// Does something with the connections and has the loop see to what follows from it. Must not
     /// be nested.
     pub(crate) fn enter<R>(&self, now: Timestamp, act: impl FnOnce(&mut Connections) -> R) -> R {
-        let result = {
-            let mut connections = self.connections.borrow_mut();
+        self.hand_over(|connections| {
             connections.set_now(now);
-            act(&mut connections)
-        };
+            act(connections)
+        })
+    }
+
+    /// The same for what cares little about the time: that of the last round is good enough.
+    pub(crate) fn hand_over<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
+        let result = act(&mut self.connections.borrow_mut());
         if !self.in_round.get()
             && let Some(waker) = self.waker.take()
         {
@@ -70,13 +74,13 @@ impl Reactor {
     /// Drives the connections for as long as the future is polled. Ends only with the error of an
     /// epoll set that cannot be waited for.
     ///
-    /// `clock` tells the time. `mailbox` receives a bounded number of messages for this shard and
-    /// acts on them; it tells whether there may be more, else it has registered the waker. `handle`
-    /// acts on what a connection asks for. The last two may [`Self::enter`].
+    /// `clock` tells the time, once a round. `mailbox` receives a bounded number of messages for this
+    /// shard and acts on them; it tells whether there may be more, else it has registered the waker.
+    /// `handle` acts on what a connection asks for. The last two may [`Self::enter`].
     pub(crate) async fn run<C, M, H>(&self, clock: C, mailbox: M, handle: H) -> io::Error
     where
         C: Fn() -> Timestamp,
-        M: FnMut(&mut Context<'_>) -> bool,
+        M: FnMut(&mut Context<'_>, Timestamp) -> bool,
         H: FnMut(Event),
     {
         let mut hooks = Hooks { clock, mailbox, handle };
@@ -117,11 +121,12 @@ impl Reactor {
     ) -> io::Result<bool>
     where
         C: Fn() -> Timestamp,
-        M: FnMut(&mut Context<'_>) -> bool,
+        M: FnMut(&mut Context<'_>, Timestamp) -> bool,
         H: FnMut(Event),
     {
-        let mut again = (hooks.mailbox)(cx);
-        self.connections.borrow_mut().set_now((hooks.clock)());
+        let now = (hooks.clock)();
+        self.begin_round(now);
+        let mut again = (hooks.mailbox)(cx, now);
         again |= self.turn(cx, readiness)?;
         while let Some(event) = self.next_event() {
             (hooks.handle)(event);
@@ -146,7 +151,7 @@ impl Reactor {
         if guard.is_none() && !connections.has_backlog() {
             return Ok(false);
         }
-        let drained = connections.turn()?;
+        let drained = connections.turn(guard.is_some())?;
         let Some(mut guard) = guard else { return Ok(false) };
         if !drained {
             return Ok(true);
@@ -156,7 +161,19 @@ impl Reactor {
         Ok(readiness.poll_read_ready(cx).is_ready())
     }
 
+    fn begin_round(&self, now: Timestamp) {
+        let mut connections = self.connections.borrow_mut();
+        connections.set_now(now);
+        connections.counters.rounds.add(1);
+    }
+
     fn next_event(&self) -> Option<Event> {
         self.connections.borrow_mut().pop_event()
+    }
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor").finish_non_exhaustive()
     }
 }

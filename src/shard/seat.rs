@@ -13,6 +13,7 @@ use super::perform::perform;
 use super::reactor::Reactor;
 use super::registry::Registry;
 use super::settings::Settings;
+use super::wakes::Wakes;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
@@ -103,15 +104,19 @@ impl Seat {
         let ConnectionSettings { limits, outbox_bytes_max } = settings;
         let settings = Settings { limits, outbox_bytes_max };
         let reactor = Rc::new(Reactor::new(settings, Arc::clone(&counters))?);
+        let local = Rc::clone(&reactor);
+        let (others, everyone) = (mailboxes.clone(), Arc::clone(&registry));
+        let fanout = Fanout::new(index, local, others, everyone, counters);
         let core = Rc::new(Core {
             index,
             chat,
             identity,
             clock,
-            fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry), counters),
+            fanout,
             registry,
             mailboxes,
             owners: Owners::default(),
+            wakes: Wakes::new(),
             greeting: RefCell::default(),
             refused: RefCell::default(),
         });
@@ -119,20 +124,25 @@ impl Seat {
     }
 }
 
-async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) -> io::Result<()> {
+/// Drives a shard until it is told to end.
+pub(super) async fn run<S: Store>(
+    core: Rc<Core<S>>,
+    reactor: Rc<Reactor>,
+    inbox: Inbox,
+) -> io::Result<()> {
     let mut mail = Mail::new(Rc::clone(&core), Rc::clone(&reactor), inbox);
     let ended = Rc::clone(&mail.ended);
     let clock = core.clock.clone();
     let asking = Rc::clone(&core);
     let asked = Rc::clone(&reactor);
     let now = move || clock.now();
-    let mailbox = move |ctx: &mut Context<'_>| mail.receive(ctx);
+    let mailbox = move |ctx: &mut Context<'_>, now| mail.receive(ctx, now);
     let handle = move |event| handle(&asking, &asked, event);
     let sweeps = async {
         let mut interval = tokio::time::interval(SWEEP);
         loop {
             interval.tick().await;
-            core.sweep();
+            core.sweep(core.clock.now());
         }
     };
     tokio::select! {
@@ -158,8 +168,8 @@ impl<S: Store> Mail<S> {
     }
 
     /// Acts on some messages; whether there may be more.
-    pub(super) fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
-        let now = self.core.clock.now();
+    pub(super) fn receive(&mut self, ctx: &mut Context<'_>, now: Timestamp) -> bool {
+        self.core.wakes.release(ctx);
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
             self.reactor.enter(now, |connections| {

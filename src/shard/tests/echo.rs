@@ -35,9 +35,9 @@ impl Server {
         let settings = Settings { limits: Limits::default(), outbox_bytes_max: OUTBOX_BYTES };
         let reactor = Rc::new(Reactor::new(settings, Arc::default()).expect("epoll"));
         let driver = Rc::clone(&reactor);
-        tokio::task::spawn_local(
-            async move { driver.run(|| Timestamp::ZERO, |_| false, |_| {}).await },
-        );
+        tokio::task::spawn_local(async move {
+            driver.run(|| Timestamp::ZERO, |_, _| false, |_| {}).await
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (keys, adopted) = mpsc::unbounded_channel();

@@ -2,15 +2,13 @@
 
 use super::*;
 use crate::shard::outbox::{PushClass, ResyncReason};
-use crate::shard::websocket::binary_message;
-use bytes::Bytes;
 use std::collections::HashMap;
 
 /// A push of some size that carries a number.
-fn push(number: u64, size: usize) -> Bytes {
+fn push(number: u64, size: usize) -> Message {
     let mut frame = vec![0; size.max(8)];
     frame[..8].copy_from_slice(&number.to_be_bytes());
-    binary_message(&frame)
+    binary(&frame)
 }
 
 fn number(frame: &[u8]) -> u64 {
