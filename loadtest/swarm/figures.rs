@@ -66,6 +66,8 @@ pub(crate) struct Usage {
     pub server_cpu: Option<f64>,
     /// Processor time of the workers.
     pub generator_cpu: f64,
+    /// Bytes that the servers had written to devices; `None` where it is not known.
+    pub device_bytes: Option<f64>,
     /// What the servers counted before and after.
     pub metrics: Option<(Metrics, Metrics)>,
     /// The servers' memory, and when, in seconds.
@@ -180,6 +182,9 @@ fn costs(tally: &Tally, usage: &Usage, figures: &mut Figures) {
     if let Some(cpu) = usage.server_cpu {
         put("server_cpu_us_per_message", cpu * 1e6, messages);
         put("server_cpu_us_per_delivery", cpu * 1e6, deliveries);
+    }
+    if let Some(bytes) = usage.device_bytes {
+        put("device_bytes_per_message", bytes, messages);
     }
     let Some((before, after)) = &usage.metrics else { return };
     let grown = |name: &str| {

@@ -143,6 +143,8 @@ impl Run {
         if !scenario.drain {
             let spent = after.server_cpu.zip(before.server_cpu);
             usage.server_cpu = spent.map(|(after, before)| after - before);
+            let written = after.device_bytes.zip(before.device_bytes);
+            usage.device_bytes = written.map(|(after, before)| after - before);
             usage.metrics = before.metrics.zip(after.metrics);
         }
         usage.kernel = (self.before, probe::kernel()?);
@@ -220,6 +222,11 @@ impl Run {
         Ok(Some(pids.into_iter().map(probe::cpu_seconds).sum::<Result<f64, _>>()?))
     }
 
+    /// What all servers together have had written to devices, where it is known.
+    fn device_bytes(&self) -> Option<f64> {
+        self.servers.iter().map(|server| probe::device_bytes(server.pid?)).sum()
+    }
+
     fn reading(&self) -> Result<Reading, Failure> {
         let mut metrics = Some(Metrics::new());
         for server in &self.servers {
@@ -233,6 +240,7 @@ impl Run {
         }
         Ok(Reading {
             server_cpu: self.server_cpu()?,
+            device_bytes: self.device_bytes(),
             generator_cpu: self.fleet.cpu_seconds()?,
             metrics,
         })
@@ -258,6 +266,7 @@ impl Run {
 /// What was used up until a moment.
 struct Reading {
     server_cpu: Option<f64>,
+    device_bytes: Option<f64>,
     generator_cpu: f64,
     metrics: Option<Metrics>,
 }

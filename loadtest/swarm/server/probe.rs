@@ -49,6 +49,13 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64, Failure> {
     Ok(ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
+/// The bytes that a process has caused to be written to devices; `None` where that is not told.
+pub(crate) fn device_bytes(pid: u32) -> Option<f64> {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
+    let line = io.lines().find_map(|line| line.strip_prefix("write_bytes:"))?;
+    line.trim().parse().ok()
+}
+
 /// What the kernel holds.
 pub(crate) fn kernel() -> Result<Kernel, Failure> {
     let meminfo = fs::read_to_string("/proc/meminfo")?;
