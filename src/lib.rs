@@ -12,6 +12,7 @@
 //! - [`identity`]: accounts, passwords, tokens, devices. [`chat`]: conversations, and every rule
 //!   about them.
 //! - [`admission`]: how many may be connected, and how many at a time on their way in.
+//! - [`tls`]: certificates, the handshake, the records of an encrypted connection.
 //! - [`shard`]: one thread and core. The event loop, the connections, the owners of conversations,
 //!   fan-out.
 //! - [`gateway`]: the doors. The listener, the upgrade to WebSocket, REST.
@@ -29,6 +30,7 @@ pub mod chat;
 pub mod identity;
 
 pub mod admission;
+pub mod tls;
 
 pub mod shard;
 

@@ -210,6 +210,7 @@ where
 {
     let dev = settings.dev;
     let (config, kept) = settings.load()?;
+    config.check_files()?;
     telemetry::start(&config.telemetry_settings())?;
     let scratch = if kept { None } else { Some(Scratch::create()?) };
     let config = match &scratch {
@@ -253,7 +254,7 @@ pub fn config(command: ConfigCommand) -> Result<(), Failure> {
             output::print(&layers.to_string())?;
         }
         ConfigCommand::Check(settings) => {
-            settings.layers()?.config()?;
+            settings.layers()?.config()?.check_files()?;
         }
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! is refused at once, with the place it came from.
 
 use super::Config;
+use crate::tls::LoadError;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
@@ -80,6 +81,9 @@ pub enum ConfigError {
         /// The key that was probably meant.
         nearest: Option<String>,
     },
+    /// The certificate or its key cannot be used.
+    #[error("[tls]: {0}")]
+    Certificate(#[from] LoadError),
     /// The key cannot have this value.
     #[error("{key} ({origin}): {reason}")]
     Value {

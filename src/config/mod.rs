@@ -16,10 +16,10 @@ pub use addresses::Addresses;
 pub use layers::{ConfigError, Flag, Layers, Origin};
 pub use quantity::{parse_duration, parse_size};
 pub use scratch::Scratch;
-pub use sections::{Http, Identity, Log, LogFormat, Server, Store, WebSocket};
+pub use sections::{Http, Identity, Log, LogFormat, Server, Store, Tls, WebSocket};
 
 use crate::store::embedded;
-use crate::{identity, telemetry};
+use crate::{identity, telemetry, tls};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +30,8 @@ use std::time::Duration;
 pub struct Config {
     /// The process: address, shards, drain.
     pub server: Server,
+    /// Encryption of both doors.
+    pub tls: Tls,
     /// Limits of REST and of connections before their upgrade.
     pub http: Http,
     /// Limits of WebSocket connections.
@@ -55,6 +57,20 @@ impl Config {
         } else {
             self.identity.key_file.clone()
         }
+    }
+
+    /// Where the certificate and its key are, if both doors are to be encrypted.
+    pub fn tls_files(&self) -> Option<tls::Files> {
+        let Tls { certificate, key } = self.tls.clone();
+        (!certificate.as_os_str().is_empty()).then_some(tls::Files { certificate, key })
+    }
+
+    /// Whether the files that it names can be used.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        if let Some(files) = self.tls_files() {
+            files.load(&tls::Tickets::new()?)?;
+        }
+        Ok(())
     }
 
     /// What `identity` is told.
@@ -96,7 +112,7 @@ impl Config {
 
     /// What the types alone do not rule out: the key and what is wrong with it.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let Self { server, http, websocket, store, identity, log } = self;
+        let Self { server, tls, http, websocket, store, identity, log } = self;
         let second = Duration::from_secs(1);
         let rules = [
             (server.shards <= SHARDS_MAX, "server.shards", "at most 1024"),
@@ -104,6 +120,11 @@ impl Config {
                 server.origins.iter().all(|origin| is_origin(origin)),
                 "server.origins",
                 "each is scheme://host or scheme://host:port, nothing after it",
+            ),
+            (
+                tls.certificate.as_os_str().is_empty() == tls.key.as_os_str().is_empty(),
+                "tls.key",
+                "set if and only if tls.certificate is",
             ),
             (http.connections_max > 0, "http.connections_max", "at least 1"),
             (!http.header_timeout.is_zero(), "http.header_timeout", "longer than 0s"),

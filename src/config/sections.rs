@@ -80,6 +80,16 @@ mod optional_address {
     }
 }
 
+/// `[tls]`: encryption of both doors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The certificate in PEM, then those that lead to its root; empty for no encryption.
+    pub certificate: PathBuf,
+    /// Its private key in PEM.
+    pub key: PathBuf,
+}
+
 /// `[http]`: REST, and connections before their upgrade.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -9,6 +9,7 @@
 //!        end -> owners idle -> cursors written -> shards end -> store closed
 //! ```
 
+mod certificate;
 mod demo;
 mod files;
 mod listeners;
@@ -28,6 +29,8 @@ use crate::protocol::{CloseCode, Goaway};
 use crate::shard::{Services, ShardHandle, seats};
 use crate::store::embedded::{Embedded, Hooks, OpenError, Stats, WriteFailure};
 use crate::store::{Cursors, Log, Store, StoreError};
+use crate::tls::LoadError;
+use certificate::Certificate;
 use shards::{Doors, Threads};
 use std::io;
 use std::net::SocketAddr;
@@ -50,6 +53,9 @@ pub enum ServerError {
     /// The data folder could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The certificate could not be had.
+    #[error(transparent)]
+    Certificate(#[from] LoadError),
     /// The signing keys could not be had.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -108,9 +114,15 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let (handle, seats) = seats(listeners.len(), config.websocket.device_connections_max);
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
+    let certificate = config.tls_files().map(Certificate::load).transpose()?;
     let (shutdown, told) = watch::channel(false);
     let admission = Admission::new(admission_limits(config));
-    let doors = Doors { handle: handle.clone(), admission: admission.clone(), shutdown: told };
+    let doors = Doors {
+        handle: handle.clone(),
+        admission: admission.clone(),
+        shutdown: told,
+        tls: certificate.as_ref().map(Certificate::watch),
+    };
     let metrics = metrics::Door::bind(config.server.metrics)?;
     let mut threads = Threads::start(config, places, &doors, &services)?;
     threads.started().await?;
@@ -119,6 +131,10 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    if let Some(certificate) = certificate {
+        tokio::spawn(certificate.reload_at(signal(SignalKind::hangup())?));
+    }
     let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
     if let Some(door) = metrics {
         let sources = metrics::Sources {
@@ -130,7 +146,7 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
         };
         tokio::spawn(door.serve(sources));
     }
-    output::print(&format!("{}{announced}{demo}", announcement(&addresses)))?;
+    output::print(&format!("{}{announced}{demo}", announcement(scheme, &addresses)))?;
     tracing::info!(?addresses, shards = threads.len(), recovered = pending.len(), "serving");
     tokio::select! {
         () = signals.next() => {}
@@ -152,10 +168,9 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
 }
 
 /// A line for each address, with the ports that 0 stood for.
-fn announcement(addresses: &[SocketAddr]) -> String {
-    addresses
-        .iter()
-        .fold(String::new(), |lines, address| lines + &format!("listening on http://{address}\n"))
+fn announcement(scheme: &str, addresses: &[SocketAddr]) -> String {
+    let line = |address| format!("listening on {scheme}://{address}\n");
+    addresses.iter().map(line).collect()
 }
 
 #[expect(clippy::exit, reason = "whoever signals twice wants it to end now")]

@@ -7,6 +7,7 @@ use crate::gateway::{listener, rest, upgrade};
 use crate::session::Limits;
 use crate::shard::{ConnectionSettings, Seat, Services, ShardHandle};
 use crate::store::Store;
+use crate::tls::ServerConfig;
 use axum::Router;
 use std::io;
 use std::net::TcpListener;
@@ -25,6 +26,8 @@ pub(super) struct Doors {
     pub(super) admission: Admission,
     /// Tells when no further requests are taken.
     pub(super) shutdown: watch::Receiver<bool>,
+    /// What they are encrypted with.
+    pub(super) tls: Option<watch::Receiver<Arc<ServerConfig>>>,
 }
 
 /// What one thread is given.
@@ -60,7 +63,7 @@ impl Threads {
         doors: &Doors,
         services: &Services<S>,
     ) -> Result<Self, ServerError> {
-        let Doors { handle, admission, shutdown } = doors;
+        let handle = &doors.handle;
         let (told, news) = mpsc::unbounded_channel();
         let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
         let mut handles = Vec::with_capacity(places.len());
@@ -73,9 +76,9 @@ impl Threads {
                 listeners,
                 services: services.clone(),
                 connections: connection_settings(config),
-                http: listener_settings(config, admission, counting),
+                http: listener_settings(config, doors, counting),
                 router: router.clone(),
-                shutdown: shutdown.clone(),
+                shutdown: doors.shutdown.clone(),
             };
             let told = told.clone();
             let named = thread::Builder::new().name(format!("shard-{index}"));
@@ -166,16 +169,17 @@ fn connection_settings(config: &Config) -> ConnectionSettings {
 
 fn listener_settings(
     config: &Config,
-    admission: &Admission,
+    doors: &Doors,
     counters: Arc<listener::Counters>,
 ) -> listener::Settings {
     listener::Settings {
-        admission: admission.clone(),
+        admission: doors.admission.clone(),
         connections_max: u32::try_from(config.http.connections_max).unwrap_or(u32::MAX),
         handshakes_max: u32::try_from(config.http.handshakes_max).unwrap_or(u32::MAX),
         idle_timeout: config.http.header_timeout,
         drain_timeout: REQUESTS_END_MAX,
         proxies: config.server.proxies.clone(),
+        tls: doors.tls.clone(),
         upgrade: upgrade::Settings {
             origins: config.server.origins.clone(),
             echo: config.server.echo,

@@ -10,7 +10,6 @@ use super::connection::{Connection, Flags, Phase, Role};
 use super::connections::Connections;
 use super::websocket::Violation;
 use fastwebsockets::OpCode;
-use std::net::Shutdown;
 use std::time::Duration;
 
 use crate::model::Actor;
@@ -115,11 +114,15 @@ impl Connections {
         }
         match connection.phase {
             Phase::Open | Phase::Lingering => {}
-            Phase::Finishing => self.drop_connection(key),
+            Phase::Finishing => {
+                // A peer that is gone altogether does not hear it.
+                drop(connection.shut());
+                self.drop_connection(key);
+            }
             Phase::Closing if connection.flags.has(Flags::FINISHED) => self.drop_connection(key),
             Phase::Closing => {
                 connection.phase = Phase::Lingering;
-                if connection.socket.shutdown(Shutdown::Write).is_err() {
+                if connection.shut().is_err() {
                     self.drop_connection(key);
                 }
             }

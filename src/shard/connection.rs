@@ -15,6 +15,7 @@ use super::inbound::Partial;
 use super::outbox::Outbox;
 use crate::model::Timestamp;
 use crate::session::Session;
+use crate::tls::Channel;
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -77,6 +78,8 @@ impl Flags {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) socket: TcpStream,
+    /// What encrypts the socket, if anything does.
+    pub(super) tls: Option<Box<Channel>>,
     pub(super) generation: u32,
     pub(super) role: Role,
     pub(super) partial: Option<Box<Partial>>,
@@ -99,6 +102,7 @@ impl Connection {
     pub(super) fn new(socket: TcpStream, generation: u32, role: Role) -> Self {
         Self {
             socket,
+            tls: None,
             generation,
             role,
             partial: None,

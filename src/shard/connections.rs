@@ -23,6 +23,7 @@ use super::{ConnectionKey, turn::Budget};
 use crate::model::{Actor, Command, CommandError, Outcome, Secret, Timestamp};
 use crate::protocol::{CloseCode, Goaway};
 use crate::session::{Effect, Effects, GrantError, Granted, Limits, Session};
+use crate::tls::Channel;
 use fastwebsockets::OpCode;
 use std::collections::VecDeque;
 use std::io;
@@ -151,11 +152,12 @@ impl Connections {
         self.events.pop_front().or_else(|| self.next_greeting())
     }
 
-    /// Takes over a socket whose upgrade was just answered. `early` is what the client had sent
-    /// behind its request.
+    /// Takes over a socket whose upgrade was just answered, and what encrypts it. `early` is what
+    /// the client had sent behind its request.
     pub(crate) fn adopt(
         &mut self,
         socket: TcpStream,
+        tls: Option<Box<Channel>>,
         early: &[u8],
         mode: Mode,
     ) -> io::Result<ConnectionKey> {
@@ -169,6 +171,7 @@ impl Connections {
             .slab
             .insert(|generation| {
                 let mut connection = Connection::new(socket, generation, role);
+                connection.tls = tls;
                 Partial::keep(&mut connection.partial, Unread::copy_of(early));
                 connection
             })
@@ -181,6 +184,13 @@ impl Connections {
         }
         self.counters.handshakes.add(1);
         self.counters.connections.add(1);
+        if let Some(connection) = self.slab.get_mut(key)
+            && connection.tls.as_ref().is_some_and(|channel| channel.has_outgoing())
+        {
+            // An outbox, though empty, is what has them written.
+            self.outgoing.spares.lend(&mut connection.outbox);
+            self.write_later(key);
+        }
         if !early.is_empty() {
             self.read_later(key);
         }

@@ -28,9 +28,11 @@ impl Connections {
 
     fn flush(&mut self, key: ConnectionKey) {
         let Some(connection) = self.slab.get_mut(key) else { return };
-        let Some(outbox) = &mut connection.outbox else { return };
+        if connection.outbox.is_none() {
+            return;
+        }
         self.counters.writes.add(1);
-        match outbox.write_to(&mut &connection.socket, self.now) {
+        match connection.write(self.now) {
             Ok(Flush::Drained) => self.drained(key),
             Ok(Flush::More) => self.write_later(key),
             Ok(Flush::Blocked) => {}

@@ -1,5 +1,7 @@
 //! The shards as the doors see them: somewhere to send commands, and somewhere to leave a socket.
 
+use super::ConnectionKey;
+use super::connections::Connections;
 use super::core::{overloaded, owner_of};
 use super::counters::{Counters, Counts};
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
@@ -10,6 +12,7 @@ use crate::admission::Admitted;
 use crate::clock::Clock;
 use crate::model::{Actor, Command, CommandError, ErrorCode, Outcome};
 use crate::protocol::{CloseCode, Goaway};
+use crate::tls::Channel;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -146,19 +149,36 @@ pub struct LocalShard {
 }
 
 impl LocalShard {
-    /// Takes over an upgraded WebSocket and the bytes that were read behind its handshake.
-    pub fn adopt(&self, socket: TcpStream, early: &[u8], admitted: Admitted) {
-        self.enter(socket, early, Mode::Client, admitted);
+    /// Takes over an upgraded WebSocket, what encrypts it, and the bytes that were read behind its
+    /// handshake.
+    pub fn adopt(
+        &self,
+        socket: TcpStream,
+        tls: Option<Box<Channel>>,
+        early: &[u8],
+        admitted: Admitted,
+    ) {
+        self.enter(admitted, |connections| connections.adopt(socket, tls, early, Mode::Client));
     }
 
     /// Takes over an upgraded WebSocket that sends back what it gets.
-    pub fn adopt_echo(&self, socket: TcpStream, early: &[u8], admitted: Admitted) {
-        self.enter(socket, early, Mode::Echo, admitted);
+    pub fn adopt_echo(
+        &self,
+        socket: TcpStream,
+        tls: Option<Box<Channel>>,
+        early: &[u8],
+        admitted: Admitted,
+    ) {
+        self.enter(admitted, |connections| connections.adopt(socket, tls, early, Mode::Echo));
     }
 
-    fn enter(&self, socket: TcpStream, early: &[u8], mode: Mode, admitted: Admitted) {
+    fn enter(
+        &self,
+        admitted: Admitted,
+        adopt: impl FnOnce(&mut Connections) -> std::io::Result<ConnectionKey>,
+    ) {
         let adopted = self.reactor.enter(self.clock.now(), |connections| {
-            let key = connections.adopt(socket, early, mode)?;
+            let key = adopt(connections)?;
             connections.admit(key, admitted);
             std::io::Result::Ok(())
         });

@@ -13,10 +13,9 @@
 //! ```
 //!
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
-//! `connection`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
-//! `counters`. The command side,
-//! from the door down: `handle`, `mailbox`, `seat`, `perform`, `accounts`, `chats`, `receive`,
-//! `owners`, `fanout`, `registry`, `wakes`, `core`.
+//! `connection`, `tls`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
+//! `counters`. The command side, from the door down: `handle`, `mailbox`, `seat`, `perform`,
+//! `accounts`, `chats`, `receive`, `owners`, `fanout`, `registry`, `wakes`, `core`.
 
 mod closing;
 mod connection;
@@ -32,6 +31,7 @@ mod outbox;
 mod reactor;
 mod settings;
 mod slab;
+mod tls;
 mod turn;
 mod websocket;
 

@@ -234,16 +234,22 @@ impl Outbox {
             count += 1;
         }
         let written = match slices.get(..count).unwrap_or_default() {
-            [] => return Ok(Flush::Drained),
+            [] => Ok(0),
             [one] => out.write(one),
             many => out.write_vectored(many),
         };
-        match written {
-            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        let done = match written {
+            Ok(0) if offered > 0 => Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => {
                 self.advance(count);
-                Ok(self.after(count == offered, now))
+                // What took the bytes may still hold some back.
+                let held_back = if count == offered { out.flush() } else { Ok(()) };
+                held_back.map(|()| self.after(count == offered, now))
             }
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(flush) => Ok(flush),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.stalled_since.get_or_insert(now);
                 Ok(Flush::Blocked)

@@ -47,7 +47,7 @@ impl<S: Store> SocketShard<S> {
     /// If the socket cannot be watched, or HELLO was none.
     pub fn connect(&self, socket: TcpStream, granted: Granted, hello: &mut [u8]) -> io::Result<()> {
         let now = self.core.clock.now();
-        let key = self.reactor.enter(now, |c| c.adopt(socket, &[], Mode::Client))?;
+        let key = self.reactor.enter(now, |c| c.adopt(socket, None, &[], Mode::Client))?;
         greet(&self.core, &self.reactor, (key, granted), hello)
     }
 
@@ -57,7 +57,7 @@ impl<S: Store> SocketShard<S> {
     /// If it cannot be watched.
     pub fn connect_echo(&self, socket: TcpStream) -> io::Result<()> {
         let now = self.core.clock.now();
-        self.reactor.enter(now, |c| c.adopt(socket, &[], Mode::Echo))?;
+        self.reactor.enter(now, |c| c.adopt(socket, None, &[], Mode::Echo))?;
         Ok(())
     }
 

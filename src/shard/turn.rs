@@ -67,7 +67,7 @@ enum Stop {
 }
 
 /// What a read led to.
-enum Received {
+pub(super) enum Received {
     /// So many bytes, and whether the socket may have more.
     Bytes(usize, bool),
     /// Nothing for now.
@@ -193,7 +193,7 @@ impl Connections {
         debug_assert!(unread.as_slice().len() < HEAD_BYTES_MAX, "only a head's start may starve");
         let held = unread.copy_to(buffer);
         self.counters.reads.add(1);
-        let (count, more) = match receive(connection, buffer.get_mut(held..).unwrap_or_default()) {
+        let (count, more) = match connection.receive(buffer.get_mut(held..).unwrap_or_default()) {
             Received::Bytes(count, more) => (count, more),
             Received::Nothing => (0, false),
             Received::End => {
@@ -325,9 +325,9 @@ impl Connections {
     }
 }
 
-/// Reads once. A short read means that nothing is left, unless the peer has ended its side: that
+/// Reads the socket once. A short read means that nothing is left, unless the peer has ended its side: that
 /// end is still to be read then.
-fn receive(connection: &mut Connection, buffer: &mut [u8]) -> Received {
+pub(super) fn receive(connection: &mut Connection, buffer: &mut [u8]) -> Received {
     match (&connection.socket).read(buffer) {
         Ok(0) => Received::End,
         Ok(count) => {

@@ -11,7 +11,7 @@ struct Rule {
 /// Modules that compose the others and may use all of them.
 const COMPOSERS: [&str; 4] = ["server", "config", "cli", "main"];
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     Rule { module: "model", may_use: &[] },
     Rule { module: "protocol", may_use: &["model"] },
     Rule { module: "session", may_use: &["protocol", "model"] },
@@ -31,14 +31,16 @@ const RULES: [Rule; 12] = [
             "protocol",
             "session",
             "model",
+            "tls",
             "clock",
             "telemetry",
         ],
     },
     Rule {
         module: "gateway",
-        may_use: &["admission", "shard", "protocol", "model", "clock", "telemetry"],
+        may_use: &["admission", "shard", "protocol", "model", "tls", "clock", "telemetry"],
     },
+    Rule { module: "tls", may_use: &[] },
     Rule { module: "clock", may_use: &["model"] },
     Rule { module: "telemetry", may_use: &["model", "clock"] },
 ];

@@ -18,6 +18,7 @@ mod proxy;
 mod queue;
 mod refusal;
 mod visit;
+mod wire;
 
 pub use counters::{Counters, Counts};
 pub use network::{Network, NotANetwork};
@@ -26,6 +27,7 @@ use super::upgrade::{self, Door};
 use crate::admission::{Admission, Admitted, Handshake, Handshakes};
 use crate::model::ErrorCode;
 use crate::shard::LocalShard;
+use crate::tls::{Channel, ServerConfig};
 use accept::{Newcomer, accept};
 use axum::Router;
 use axum::body::Body;
@@ -53,6 +55,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 use tracing::Instrument;
 use visit::Visit;
+use wire::Wire;
 
 /// The limits of HTTP on one shard.
 #[derive(Clone, Debug)]
@@ -69,6 +72,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// Who begins every connection with a PROXY header.
     pub proxies: Vec<Network>,
+    /// What every connection is encrypted with, as it is now; not at all without.
+    pub tls: Option<watch::Receiver<Arc<ServerConfig>>>,
     /// Who may upgrade.
     pub upgrade: upgrade::Settings,
     /// Where the listener counts.
@@ -94,8 +99,9 @@ enum Phase {
     Ended,
 }
 
-/// Takes a socket that has left HTTP, and the bytes that were read behind its handshake.
-type Adopt = Box<dyn Fn(std::net::TcpStream, &[u8], Door, Admitted)>;
+/// Takes a socket that has left HTTP, what encrypts it, and the bytes that were read behind its
+/// handshake.
+type Adopt = Box<dyn Fn(std::net::TcpStream, Option<Box<Channel>>, &[u8], (Door, Admitted))>;
 
 /// What all connections share.
 struct Front {
@@ -139,9 +145,9 @@ pub async fn serve(
     settings: Settings,
     shutdown: watch::Receiver<bool>,
 ) {
-    let adopt: Adopt = Box::new(move |socket, early, door, admitted| match door {
-        Door::Chat => local.adopt(socket, early, admitted),
-        Door::Echo => local.adopt_echo(socket, early, admitted),
+    let adopt: Adopt = Box::new(move |socket, tls, early, (door, admitted)| match door {
+        Door::Chat => local.adopt(socket, tls, early, admitted),
+        Door::Echo => local.adopt_echo(socket, tls, early, admitted),
     });
     serve_front(listeners, Rc::new(Front::new(router, adopt, settings)), shutdown).await;
 }
@@ -173,7 +179,12 @@ async fn welcome(newcomer: Newcomer, handshake: Handshake, front: &Rc<Front>) {
     let Newcomer { stream, client, pass } = newcomer;
     let span = tracing::info_span!("connection", %client);
     let visit = Rc::new(Visit::new(client, pass, handshake));
-    Box::pin(converse(stream, visit, front)).instrument(span).await;
+    let served = async {
+        if let Some(wire) = encrypt(stream, front).await {
+            converse(wire, visit, front).await;
+        }
+    };
+    Box::pin(served).instrument(span).await;
 }
 
 /// Whose connection this is; `None` if it is refused, or the server stops.
@@ -198,12 +209,34 @@ async fn client_of(stream: &TcpStream, peer: SocketAddr, front: &Front) -> Optio
     None
 }
 
-/// Serves one connection to its end, or until it is adopted.
-async fn converse(stream: TcpStream, visit: Rc<Visit>, front: &Rc<Front>) {
+/// Does the handshake of TLS, where it is spoken; `None` if that fails, or the server stops.
+async fn encrypt(stream: TcpStream, front: &Front) -> Option<Wire> {
     // A socket that cannot take an option is served without.
     let options = SockRef::from(&stream);
     drop(options.set_tcp_nodelay(true));
     drop(options.set_tcp_user_timeout(Some(SEND_STALL_MAX)));
+    let Some(tls) = &front.settings.tls else { return Some(Wire::Plain(stream)) };
+    let config = Arc::clone(&tls.borrow());
+    let mut phase = front.phase.subscribe();
+    let handshake = Wire::encrypted(stream, config);
+    let handshake = tokio::time::timeout(front.settings.idle_timeout, handshake);
+    let handshake = tokio::select! {
+        handshake = handshake => handshake,
+        _ = phase.wait_for(|phase| *phase != Phase::Serving) => return None,
+    };
+    match handshake {
+        Ok(Ok(wire)) => return Some(wire),
+        Ok(Err(wire::Failed { stream, error })) => {
+            tracing::debug!(%error, "no TLS handshake");
+            linger(Wire::Plain(stream)).await;
+        }
+        Err(_elapsed) => tracing::debug!("no TLS handshake in time"),
+    }
+    None
+}
+
+/// Serves one connection to its end, or until it is adopted.
+async fn converse(wire: Wire, visit: Rc<Visit>, front: &Rc<Front>) {
     let (host, guest) = (Rc::clone(front), Rc::clone(&visit));
     let service = service_fn(move |request| {
         let (host, guest) = (Rc::clone(&host), Rc::clone(&guest));
@@ -213,7 +246,7 @@ async fn converse(stream: TcpStream, visit: Rc<Visit>, front: &Rc<Front>) {
         .timer(TokioTimer::new())
         .header_read_timeout(front.settings.idle_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(wire), service);
     let mut phase = front.phase.subscribe();
     let ended = loop {
         let before = *phase.borrow_and_update();
@@ -232,10 +265,10 @@ async fn converse(stream: TcpStream, visit: Rc<Visit>, front: &Rc<Front>) {
         return;
     }
     let parts = connection.into_parts();
-    let stream = parts.io.into_inner();
+    let wire = parts.io.into_inner();
     match visit.leave() {
-        Some((door, admitted)) => hand_over(stream, &parts.read_buf, (door, admitted), front),
-        None => Box::pin(linger(stream)).await,
+        Some(to) => hand_over(wire, &parts.read_buf, to, front),
+        None => Box::pin(linger(wire)).await,
     }
 }
 
@@ -267,14 +300,15 @@ async fn respond(
 }
 
 /// Gives an upgraded socket and the bytes read behind its handshake to the shard.
-fn hand_over(stream: TcpStream, early: &[u8], to: (Door, Admitted), front: &Front) {
-    let (door, admitted) = to;
+fn hand_over(wire: Wire, early: &[u8], to: (Door, Admitted), front: &Front) {
+    let (stream, tls, unread) = wire.into_parts();
+    let early = [early, &unread].concat();
     // From here on the shard's own rules say how long a reader may stall.
     drop(SockRef::from(&stream).set_tcp_user_timeout(None));
     match stream.into_std() {
         Ok(socket) => {
             tracing::debug!("connection becomes a WebSocket");
-            (front.adopt)(socket, early, door, admitted);
+            (front.adopt)(socket, tls, &early, to);
         }
         Err(error) => tracing::warn!(%error, "socket cannot leave the runtime"),
     }
@@ -282,9 +316,10 @@ fn hand_over(stream: TcpStream, early: &[u8], to: (Door, Admitted), front: &Fron
 
 /// Closes our half and reads the other to its end: to close a socket with unread bytes resets it,
 /// and a reset can destroy the answer that the client has yet to read.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut wire: Wire) {
     let rest = async {
-        poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context)).await?;
+        poll_fn(|context| Pin::new(&mut wire).poll_shutdown(context)).await?;
+        let (mut stream, ..) = wire.into_parts();
         let mut scratch = [0; 4096];
         loop {
             let mut read = ReadBuf::new(&mut scratch);

@@ -3,6 +3,7 @@
 //! Owns what a refusal costs: one write and no reading, a bounded number of connections that are
 //! read on so that their answer is not lost to a reset, and one line of log a second.
 
+use super::wire::Wire;
 use super::{Front, linger};
 use crate::admission::Refusal;
 use crate::gateway::rest::Problem;
@@ -48,6 +49,10 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
 /// Answers a connection that is not to be served, and closes it.
 pub(super) fn refuse(front: &Rc<Front>, stream: TcpStream, client: SocketAddr, refusal: Refusal) {
     note(front, client, refusal);
+    // Where TLS is spoken the answer would need a handshake, which costs more than is to be saved.
+    if front.settings.tls.is_some() {
+        return;
+    }
     // A fresh socket has room for it, whatever the runtime knows of it yet.
     let sent = SockRef::from(&stream).send(&refused(refusal).into_last_answer());
     let lingering = front.refuser.lingering.get();
@@ -57,7 +62,7 @@ pub(super) fn refuse(front: &Rc<Front>, stream: TcpStream, client: SocketAddr, r
     front.refuser.lingering.set(lingering + 1);
     let front = Rc::clone(front);
     tokio::task::spawn_local(async move {
-        linger(stream).await;
+        linger(Wire::Plain(stream)).await;
         let lingering = &front.refuser.lingering;
         lingering.set(lingering.get().saturating_sub(1));
     });

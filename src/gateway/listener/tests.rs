@@ -36,6 +36,7 @@ fn settings() -> Settings {
         idle_timeout: Duration::from_mins(1),
         drain_timeout: Duration::from_mins(1),
         proxies: Vec::new(),
+        tls: None,
         upgrade: upgrade::Settings { origins: Vec::new(), echo: true },
         counters: Arc::default(),
     }
@@ -53,7 +54,7 @@ impl Served {
             .route("/slow", get(|| tokio::time::sleep(Duration::from_millis(300))))
             .route("/refuse", post(|| async { axum::http::StatusCode::PAYLOAD_TOO_LARGE }));
         let (tell, adopted) = mpsc::unbounded_channel();
-        let adopt: Adopt = Box::new(move |socket, early, door, admitted| {
+        let adopt: Adopt = Box::new(move |socket, _, early, (door, admitted)| {
             tell.send((socket, early.to_vec(), door, admitted)).expect("the test is running");
         });
         let front = Rc::new(Front::new(router, adopt, settings));

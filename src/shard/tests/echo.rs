@@ -86,7 +86,8 @@ async fn admit(
         .await
         .expect("an upgrade");
     let socket = parts.io.into_inner().into_std().expect("a socket");
-    let key = reactor.enter(Timestamp::ZERO, |c| c.adopt(socket, &parts.read_buf, Mode::Echo));
+    let key =
+        reactor.enter(Timestamp::ZERO, |c| c.adopt(socket, None, &parts.read_buf, Mode::Echo));
     adopted.send(key.expect("room")).expect("somebody listens");
 }
 

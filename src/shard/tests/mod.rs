@@ -10,6 +10,7 @@ mod fairness;
 mod pushes;
 mod requests;
 mod served;
+mod tls;
 
 use super::ConnectionKey;
 use super::connections::{Connections, Event};
@@ -91,6 +92,8 @@ struct Rig {
     connections: Connections,
     listener: TcpListener,
     events: Vec<Event>,
+    /// Whether its peers speak TLS.
+    encrypted: bool,
 }
 
 impl Rig {
@@ -99,7 +102,7 @@ impl Rig {
         let mut connections = Connections::new(settings, Arc::default()).expect("epoll");
         connections.set_now(START);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        Self { connections, listener, events: Vec::new() }
+        Self { connections, listener, events: Vec::new(), encrypted: false }
     }
 
     fn sockets(&self) -> (TcpStream, TcpStream) {
@@ -114,8 +117,7 @@ impl Rig {
 
     fn connect_early(&mut self, mode: Mode, early: &[u8]) -> (Peer, ConnectionKey) {
         let (theirs, ours) = self.sockets();
-        let key = self.connections.adopt(ours, early, mode).expect("room");
-        (Peer::new(theirs), key)
+        self.adopt(theirs, ours, early, mode)
     }
 
     /// A client that has been welcomed.
@@ -126,20 +128,42 @@ impl Rig {
 
     /// The same over sockets that buffer little, so that a reader is soon a slow one.
     fn welcome_narrow(&mut self) -> (Peer, ConnectionKey) {
-        let (theirs, ours) = self.sockets();
-        SockRef::from(&ours).set_send_buffer_size(4_096).expect("a socket");
-        SockRef::from(&theirs).set_recv_buffer_size(128 << 10).expect("a socket");
+        let (theirs, ours) = self.narrow_sockets();
         self.welcome_over(theirs, ours)
     }
 
+    fn narrow_sockets(&self) -> (TcpStream, TcpStream) {
+        let (theirs, ours) = self.sockets();
+        SockRef::from(&ours).set_send_buffer_size(4_096).expect("a socket");
+        SockRef::from(&theirs).set_recv_buffer_size(128 << 10).expect("a socket");
+        (theirs, ours)
+    }
+
     fn welcome_over(&mut self, theirs: TcpStream, ours: TcpStream) -> (Peer, ConnectionKey) {
-        let key = self.connections.adopt(ours, &[], Mode::Client).expect("room");
-        let mut peer = Peer::new(theirs);
+        let (mut peer, key) = self.adopt(theirs, ours, &[], Mode::Client);
         peer.send(&masked(0x82, &hello()));
         self.until(|rig| rig.events.pop().is_some_and(|e| matches!(e, Event::Authenticate { .. })));
         assert!(self.connections.grant(key, Ok(granted())));
         self.until(|_| !peer.receive().is_empty());
         assert!(matches!(peer.frames.remove(0).as_slice(), [0x82, 0x02, ..]), "WELCOME");
+        (peer, key)
+    }
+
+    fn adopt(
+        &mut self,
+        theirs: TcpStream,
+        ours: TcpStream,
+        early: &[u8],
+        mode: Mode,
+    ) -> (Peer, ConnectionKey) {
+        let mut peer = Peer::new(theirs);
+        let mut channel = None;
+        if self.encrypted {
+            let (client, established) = crate::tls::tests::pair();
+            peer.tls = Some(Box::new(client));
+            channel = Some(Box::new(established));
+        }
+        let key = self.connections.adopt(ours, channel, early, mode).expect("room");
         (peer, key)
     }
 
@@ -196,6 +220,7 @@ impl Rig {
 /// The other end of a connection.
 struct Peer {
     socket: TcpStream,
+    tls: Option<Box<rustls::ClientConnection>>,
     bytes: Vec<u8>,
     /// Whole frames received, each as its first byte and its payload.
     frames: Vec<Vec<u8>>,
@@ -207,11 +232,19 @@ impl Peer {
     fn new(socket: TcpStream) -> Self {
         socket.set_nonblocking(true).expect("a socket");
         socket.set_nodelay(true).expect("a socket");
-        Self { socket, bytes: Vec::new(), frames: Vec::new(), end: None }
+        Self { socket, tls: None, bytes: Vec::new(), frames: Vec::new(), end: None }
     }
 
     fn send(&mut self, bytes: &[u8]) {
-        self.socket.write_all(bytes).expect("room in the socket");
+        let Some(tls) = &mut self.tls else {
+            return self.socket.write_all(bytes).expect("room in the socket");
+        };
+        for part in bytes.chunks(16 << 10) {
+            tls.writer().write_all(part).expect("memory");
+            while tls.wants_write() {
+                tls.write_tls(&mut self.socket).expect("room in the socket");
+            }
+        }
     }
 
     fn finish(&mut self) {
@@ -228,7 +261,11 @@ impl Peer {
     fn receive(&mut self) -> &[Vec<u8>] {
         let mut buffer = vec![0; 64 << 10];
         while self.end.is_none() {
-            match self.socket.read(&mut buffer) {
+            let read = match &mut self.tls {
+                None => self.socket.read(&mut buffer),
+                Some(tls) => tls::read(tls, &mut self.socket, &mut buffer),
+            };
+            match read {
                 Ok(0) => self.end = Some(io::ErrorKind::UnexpectedEof),
                 Ok(count) => self.bytes.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -80,7 +80,7 @@ fn answers_come_from_tasks_and_pushes_from_other_threads() {
         for _ in 0..20 {
             let (theirs, ours) = rig.sockets();
             let early = masked(0x82, &hello());
-            reactor.enter(START, |c| c.adopt(ours, &early, Mode::Client)).expect("room");
+            reactor.enter(START, |c| c.adopt(ours, None, &early, Mode::Client)).expect("room");
             let mut peer = Peer::new(theirs);
             frames_of(&mut peer, 1).await;
             peer.frames.clear();

@@ -15,3 +15,4 @@ mod resume;
 mod shutdown;
 mod smoke;
 mod sync;
+mod tls;

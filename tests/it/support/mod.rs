@@ -10,4 +10,5 @@ pub(crate) mod peer;
 pub(crate) mod people;
 pub(crate) mod rest;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod websocket;

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 pub(crate) enum Signal {
     /// Drain and end.
     Term,
+    /// Read the certificate anew.
+    Hangup,
     /// End now; nothing can be done about it.
     Kill,
 }
@@ -162,6 +164,7 @@ impl TestServer {
     pub(crate) fn signal(&self, signal: Signal) {
         let signal = match signal {
             Signal::Term => rustix::process::Signal::TERM,
+            Signal::Hangup => rustix::process::Signal::HUP,
             Signal::Kill => rustix::process::Signal::KILL,
         };
         let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw);
@@ -209,9 +212,10 @@ impl Drop for TestServer {
     }
 }
 
-/// The addresses in the lines `listening on http://IP:PORT` that are complete.
+/// The addresses in the lines `listening on http://IP:PORT` (or `https`) that are complete.
 fn listening_on(output: &str) -> Vec<SocketAddr> {
     let complete = output.rfind('\n').and_then(|end| output.get(..=end)).unwrap_or_default();
-    let lines = complete.lines().filter_map(|line| line.strip_prefix("listening on http://"));
-    lines.filter_map(|address| address.trim().parse().ok()).collect()
+    let lines = complete.lines().filter_map(|line| line.strip_prefix("listening on "));
+    let urls = lines.filter_map(|line| line.split_once("://"));
+    urls.filter_map(|(_, address)| address.trim().parse().ok()).collect()
 }
