@@ -130,7 +130,12 @@ pub(crate) fn send(number: u64, floor: u64) -> Result<Vec<u8>, Failure> {
     send_to(conversation()?, number, floor)
 }
 
-fn send_to(conversation: ConversationId, number: u64, floor: u64) -> Result<Vec<u8>, Failure> {
+/// The same to any conversation.
+pub(crate) fn send_to(
+    conversation: ConversationId,
+    number: u64,
+    floor: u64,
+) -> Result<Vec<u8>, Failure> {
     Ok(encoded(&ClientFrame::Send(SendFrame {
         rid: number,
         conversation,

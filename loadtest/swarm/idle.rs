@@ -87,7 +87,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
             }
             Before::Message => {
                 let stage = run.stage("messages", &scenario)?;
-                figures.extend(stage.figures.into_iter().filter(|(name, _)| name == "lost"));
+                let lost = stage.figures.get("lost").copied().unwrap_or_default();
+                *figures.entry("lost".to_owned()).or_default() += lost;
             }
         }
         clock::sleep_until(clock::now() + options.wait_seconds * SECOND);

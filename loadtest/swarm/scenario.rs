@@ -155,9 +155,11 @@ impl Scenario {
             Name::Slow => Self {
                 members: 10,
                 slow: 0.2,
-                connections: 100,
-                rate: 500.0,
-                bytes: 1_000,
+                connections: 50,
+                rate: 250.0,
+                // The kernel takes up to 4 MB for each before the server notices.
+                bytes: 16_000,
+                seconds: 30.0,
                 ..pairs
             },
             Name::Overload => Self {

@@ -24,6 +24,11 @@ pub struct Server {
     pub origins: Vec<String>,
     /// The balancers, addresses or networks, that begin every connection with a PROXY header.
     pub proxies: Vec<Network>,
+    /// The most connections in all, upgraded or not; 0 for as many as the limit of open files
+    /// allows.
+    pub connections_max: usize,
+    /// The most connections from one address of IPv4 or one /64 of IPv6; 0 sets no limit.
+    pub address_connections_max: usize,
     /// Whether `/echo` exists, a WebSocket that sends back what it gets: for conformance suites.
     pub echo: bool,
     /// Over how long GOAWAY tells clients to spread their coming back.
@@ -42,6 +47,8 @@ impl Default for Server {
             shards: 0,
             origins: Vec::new(),
             proxies: Vec::new(),
+            connections_max: 0,
+            address_connections_max: 0,
             echo: false,
             goaway_spread: Duration::from_mins(1),
             drain_grace: Duration::from_secs(90),
@@ -79,6 +86,8 @@ mod optional_address {
 pub struct Http {
     /// The most HTTP connections of one shard.
     pub connections_max: usize,
+    /// The most handshakes of one shard under way, from being served to WELCOME; 0 sets no limit.
+    pub handshakes_max: usize,
     /// How long the head of a request may take to arrive.
     #[serde(with = "quantity::duration")]
     pub header_timeout: Duration,
@@ -94,6 +103,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             connections_max: 4096,
+            handshakes_max: 1024,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             body_bytes_max: 256 << 10,

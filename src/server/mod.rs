@@ -10,11 +10,13 @@
 //! ```
 
 mod demo;
+mod files;
 mod listeners;
 mod metrics;
 mod shards;
 mod upkeep;
 
+use crate::admission::{Admission, Limits};
 use crate::chat::{self, Chat};
 use crate::cli::output;
 use crate::clock::Clock;
@@ -26,7 +28,7 @@ use crate::protocol::{CloseCode, Goaway};
 use crate::shard::{Services, ShardHandle, seats};
 use crate::store::embedded::{Embedded, Hooks, OpenError, Stats, WriteFailure};
 use crate::store::{Cursors, Log, Store, StoreError};
-use shards::Threads;
+use shards::{Doors, Threads};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -75,6 +77,7 @@ pub enum ServerError {
 
 /// Serves until a signal ends it. With `dev`, makes the demo accounts ready and prints them.
 pub fn run(config: &Config, dev: bool) -> Result<(), ServerError> {
+    files::raise_limit();
     let options = config.store_options();
     let store = Embedded::open(&options, Hooks::new(&options, end_at_once))?;
     let keys = Keys::open(&config.key_file())?;
@@ -106,8 +109,10 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
     let (shutdown, told) = watch::channel(false);
+    let admission = Admission::new(admission_limits(config));
+    let doors = Doors { handle: handle.clone(), admission: admission.clone(), shutdown: told };
     let metrics = metrics::Door::bind(config.server.metrics)?;
-    let mut threads = Threads::start(config, places, &handle, &services, &told)?;
+    let mut threads = Threads::start(config, places, &doors, &services)?;
     threads.started().await?;
     let pending = store.pending().await?;
     handle.recover(pending.iter().map(|pending| pending.conversation));
@@ -116,9 +121,13 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
     let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
     if let Some(door) = metrics {
-        let (shards, listeners) = (handle.clone(), threads.counters());
-        let sources =
-            metrics::Sources { shards, listeners, store: store.clone(), started: clock.now() };
+        let sources = metrics::Sources {
+            shards: handle.clone(),
+            listeners: threads.counters(),
+            admission,
+            store: store.clone(),
+            started: clock.now(),
+        };
         tokio::spawn(door.serve(sources));
     }
     output::print(&format!("{}{announced}{demo}", announcement(&addresses)))?;
@@ -184,6 +193,14 @@ async fn wait_until(
     };
     if tokio::time::timeout(at_most, waiting).await.is_err() {
         tracing::info!(?at_most, "stopped waiting");
+    }
+}
+
+/// What the configuration and the system say of the number of connections.
+fn admission_limits(config: &Config) -> Limits {
+    Limits {
+        connections_max: files::connections_max(config.server.connections_max),
+        address_connections_max: config.server.address_connections_max,
     }
 }
 

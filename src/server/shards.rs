@@ -1,6 +1,7 @@
 //! The threads of the shards: on each a runtime of its own, the shard's loop and its HTTP listener.
 
 use super::ServerError;
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::gateway::{listener, rest, upgrade};
 use crate::session::Limits;
@@ -15,6 +16,16 @@ use tokio::sync::{mpsc, watch};
 
 /// How long requests under way may take to end once the server stops.
 const REQUESTS_END_MAX: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What the doors of all shards share.
+pub(super) struct Doors {
+    /// Where commands go.
+    pub(super) handle: ShardHandle,
+    /// Who counts the connections.
+    pub(super) admission: Admission,
+    /// Tells when no further requests are taken.
+    pub(super) shutdown: watch::Receiver<bool>,
+}
 
 /// What one thread is given.
 struct Place<S> {
@@ -46,10 +57,10 @@ impl Threads {
     pub(super) fn start<S: Store>(
         config: &Config,
         places: Vec<(Seat, Vec<TcpListener>)>,
-        handle: &ShardHandle,
+        doors: &Doors,
         services: &Services<S>,
-        shutdown: &watch::Receiver<bool>,
     ) -> Result<Self, ServerError> {
+        let Doors { handle, admission, shutdown } = doors;
         let (told, news) = mpsc::unbounded_channel();
         let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
         let mut handles = Vec::with_capacity(places.len());
@@ -62,7 +73,7 @@ impl Threads {
                 listeners,
                 services: services.clone(),
                 connections: connection_settings(config),
-                http: listener_settings(config, counting),
+                http: listener_settings(config, admission, counting),
                 router: router.clone(),
                 shutdown: shutdown.clone(),
             };
@@ -153,9 +164,15 @@ fn connection_settings(config: &Config) -> ConnectionSettings {
     }
 }
 
-fn listener_settings(config: &Config, counters: Arc<listener::Counters>) -> listener::Settings {
+fn listener_settings(
+    config: &Config,
+    admission: &Admission,
+    counters: Arc<listener::Counters>,
+) -> listener::Settings {
     listener::Settings {
+        admission: admission.clone(),
         connections_max: u32::try_from(config.http.connections_max).unwrap_or(u32::MAX),
+        handshakes_max: u32::try_from(config.http.handshakes_max).unwrap_or(u32::MAX),
         idle_timeout: config.http.header_timeout,
         drain_timeout: REQUESTS_END_MAX,
         proxies: config.server.proxies.clone(),

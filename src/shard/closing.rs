@@ -48,6 +48,7 @@ impl Connections {
         connection.partial = None;
         connection.phase = Phase::Closing;
         connection.end_within(self.now, END_GRACE);
+        self.entrance.pass_through(key);
         self.announce_closed(key, actor);
         let code = code.map(u16::to_be_bytes);
         let payload = code.as_ref().map_or(&[][..], |code| code);
@@ -132,6 +133,7 @@ impl Connections {
         }
         if self.slab.remove(key).is_some() {
             self.counters.connections.subtract_one();
+            self.entrance.leave(key);
         }
     }
 

@@ -11,6 +11,7 @@
 
 use super::connection::{Connection, Flags, Phase, Role};
 use super::counters::Counters;
+use super::entrance::Entrance;
 use super::epoll::{Batch, Epoll, Readiness};
 use super::inbound::{Partial, Unread};
 use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
@@ -100,6 +101,7 @@ pub(crate) struct Connections {
     pub(super) budget: Budget,
     /// What the rest of the shard has not taken yet.
     pub(super) events: VecDeque<Event>,
+    pub(super) entrance: Entrance,
     effects: Effects,
     /// The next slot that the sweep visits.
     pub(super) swept: u32,
@@ -122,6 +124,7 @@ impl Connections {
             outgoing: Outgoing::default(),
             budget: Budget::default(),
             events: VecDeque::new(),
+            entrance: Entrance::default(),
             effects: Effects::default(),
             swept: 0,
             draining: None,
@@ -145,7 +148,7 @@ impl Connections {
 
     /// The next thing that the rest of the shard has to do.
     pub(super) fn pop_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.next_greeting())
     }
 
     /// Takes over a socket whose upgrade was just answered. `early` is what the client had sent
@@ -195,6 +198,7 @@ impl Connections {
         result: Result<Granted, GrantError>,
     ) -> bool {
         let served = self.answered(key);
+        self.entrance.pass_through(key);
         if served {
             let actor = result.as_ref().ok().map(|granted| granted.actor);
             self.step_as(key, actor, |session, now, limits, effects| {
@@ -291,7 +295,7 @@ impl Connections {
         match effect {
             Effect::Authenticate { token } => {
                 connection.executing = connection.executing.saturating_add(1);
-                self.events.push_back(Event::Authenticate { key, token });
+                self.entrance.queue_up(key, token);
             }
             Effect::Execute { rid, command, resumes } => {
                 let Some(actor) = actor else { return };

@@ -14,6 +14,7 @@ use crate::protocol::CloseCode;
 use crate::store::Store;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,10 +88,12 @@ impl<S: Store> Core<S> {
     }
 
     /// Forgets what has been idle for a while.
-    pub(super) fn sweep(&self) {
-        let now = self.clock.now();
+    pub(super) fn sweep(&self, now: Timestamp) {
         self.owners.sweep(now);
-        self.refused.borrow_mut().retain(|_, (_, at)| now.since(*at) < REFUSED);
+        let mut refused = self.refused.borrow_mut();
+        refused.retain(|_, (_, at)| now.since(*at) < REFUSED);
+        give_back(&mut refused);
+        give_back(&mut self.greeting.borrow_mut());
     }
 
     /// Loads a conversation, which finishes what a crash left undone.
@@ -163,6 +166,14 @@ impl<S: Store> Core<S> {
             let code = CloseCode::DeviceRevoked;
             self.mailboxes.post(shard, ShardMessage::Close { key, code });
         }
+    }
+}
+
+/// Shrinks a table of which less than a quarter is used: a rush must not be paid for ever after.
+/// What is left has room to double.
+pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V, ahash::RandomState>) {
+    if table.len() < table.capacity() / 4 {
+        table.shrink_to(table.len() * 2);
     }
 }
 

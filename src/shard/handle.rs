@@ -6,6 +6,7 @@ use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::perform::conversation_of;
 use super::reactor::Reactor;
 use super::settings::Mode;
+use crate::admission::Admitted;
 use crate::clock::Clock;
 use crate::model::{Actor, Command, CommandError, ErrorCode, Outcome};
 use crate::protocol::{CloseCode, Goaway};
@@ -146,17 +147,21 @@ pub struct LocalShard {
 
 impl LocalShard {
     /// Takes over an upgraded WebSocket and the bytes that were read behind its handshake.
-    pub fn adopt(&self, socket: TcpStream, early: &[u8]) {
-        self.enter(socket, early, Mode::Client);
+    pub fn adopt(&self, socket: TcpStream, early: &[u8], admitted: Admitted) {
+        self.enter(socket, early, Mode::Client, admitted);
     }
 
     /// Takes over an upgraded WebSocket that sends back what it gets.
-    pub fn adopt_echo(&self, socket: TcpStream, early: &[u8]) {
-        self.enter(socket, early, Mode::Echo);
+    pub fn adopt_echo(&self, socket: TcpStream, early: &[u8], admitted: Admitted) {
+        self.enter(socket, early, Mode::Echo, admitted);
     }
 
-    fn enter(&self, socket: TcpStream, early: &[u8], mode: Mode) {
-        let adopted = self.reactor.enter(self.clock.now(), |c| c.adopt(socket, early, mode));
+    fn enter(&self, socket: TcpStream, early: &[u8], mode: Mode, admitted: Admitted) {
+        let adopted = self.reactor.enter(self.clock.now(), |connections| {
+            let key = connections.adopt(socket, early, mode)?;
+            connections.admit(key, admitted);
+            std::io::Result::Ok(())
+        });
         if let Err(error) = adopted {
             tracing::warn!(%error, "a WebSocket could not be taken over");
         }

@@ -12,6 +12,7 @@ use super::core::Core;
 use super::outbox::Flush;
 use super::reactor::Reactor;
 use super::seat::{ConnectionSettings, Mail, Services, handle, seats};
+use crate::model::Timestamp;
 use crate::session::{Granted, Session};
 use crate::store::Store;
 use std::fs::File;
@@ -71,13 +72,21 @@ impl<S: Store> MemoryShard<S> {
         key.ok_or_else(|| io::ErrorKind::OutOfMemory.into())
     }
 
+    /// Ends a connection as the end of its socket would.
+    pub fn disconnect(&self, key: ConnectionKey) {
+        self.enter(|connections| connections.drop_connection(key));
+        self.handle_events();
+    }
+
+    /// Forgets what a shard forgets that finds nothing done until `now`.
+    pub fn sweep(&self, now: Timestamp) {
+        self.core.sweep(now);
+    }
+
     /// Acts on `bytes` as if one read had brought them. They are unmasked in place.
     pub fn receive(&self, key: ConnectionKey, bytes: &mut [u8]) {
-        let now = self.core.clock.now();
-        self.reactor.enter(now, |connections| connections.decode_in_memory(key, bytes));
-        while let Some(event) = self.reactor.enter(now, Connections::pop_event) {
-            handle(&self.core, &self.reactor, event);
-        }
+        self.enter(|connections| connections.decode_in_memory(key, bytes));
+        self.handle_events();
     }
 
     /// Lets the tasks and the mailbox work until neither has anything left.
@@ -108,6 +117,12 @@ impl<S: Store> MemoryShard<S> {
             }
         });
         self.written = bytes;
+    }
+
+    fn handle_events(&self) {
+        while let Some(event) = self.enter(Connections::pop_event) {
+            handle(&self.core, &self.reactor, event);
+        }
     }
 
     fn enter<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {

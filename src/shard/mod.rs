@@ -13,7 +13,8 @@
 //! ```
 //!
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
-//! `connection`, `outbox`, `connections`, `turn`, `flush`, `closing`, `reactor`, `counters`. The command side,
+//! `connection`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
+//! `counters`. The command side,
 //! from the door down: `handle`, `mailbox`, `seat`, `perform`, `accounts`, `chats`, `receive`,
 //! `owners`, `fanout`, `registry`, `wakes`, `core`.
 
@@ -21,6 +22,7 @@ mod closing;
 mod connection;
 mod connections;
 mod counters;
+mod entrance;
 mod epoll;
 mod everyone;
 mod flush;

@@ -142,7 +142,7 @@ pub(super) async fn run<S: Store>(
         let mut interval = tokio::time::interval(SWEEP);
         loop {
             interval.tick().await;
-            core.sweep();
+            core.sweep(core.clock.now());
         }
     };
     tokio::select! {

@@ -83,6 +83,7 @@ impl Connections {
     /// Tells whether it was asked and has reported everything.
     pub(super) fn turn(&mut self, is_ready: bool) -> io::Result<bool> {
         self.budget.turn = FRAMES_FOR_EVENTS;
+        self.entrance.begin_turn();
         let mut events_left = EVENTS_PER_TURN;
         let mut drained = None;
         while self.budget.turn > 0 && events_left > 0 {
@@ -116,6 +117,7 @@ impl Connections {
             || !self.queued.is_empty()
             || !self.outgoing.dirty.is_empty()
             || !self.events.is_empty()
+            || self.entrance.is_queued_at()
             || self.is_telling_drain()
     }
 
@@ -221,6 +223,7 @@ impl Connections {
     #[cfg(feature = "testing")]
     pub(super) fn decode_in_memory(&mut self, key: ConnectionKey, bytes: &mut [u8]) {
         self.budget = Budget { turn: usize::MAX, visit: usize::MAX };
+        self.entrance.begin_turn();
         self.decode(key, bytes);
     }
 

@@ -81,6 +81,8 @@ pub(crate) struct Client {
     epoch: Option<Epoch>,
     /// The last request's number on this connection.
     rid: u64,
+    /// When it is to leave this connection.
+    leave_at: Option<u64>,
     catch_up: CatchUp,
     log: Log,
     outbox: Outbox,
@@ -102,7 +104,7 @@ impl Client {
     pub(crate) fn disconnected(&mut self, ctx: &mut Context<'_>) {
         self.state = State::Down;
         (self.partial, self.frames, self.bytes) = (Vec::new(), Vec::new(), Vec::new());
-        self.rid = 0;
+        (self.rid, self.leave_at) = (0, None);
         self.catch_up.forget_requests();
         self.log.forget_early();
         self.outbox.disconnected(ctx);
@@ -216,6 +218,11 @@ impl Client {
     /// Asks whether the server is there.
     pub(crate) fn ping(&mut self) {
         self.write(&ClientFrame::Ping { nonce: 1 });
+    }
+
+    /// Whether it was told to leave by now.
+    pub(crate) fn leaves(&self, now: u64) -> bool {
+        self.leave_at.is_some_and(|moment| moment <= now)
     }
 
     /// Half a frame, as a client writes that dies while writing.

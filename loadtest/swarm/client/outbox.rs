@@ -237,7 +237,8 @@ impl Client {
     /// Writes whatever may be written now.
     pub(crate) fn pump(&mut self, ctx: &mut Context<'_>) {
         self.go_on(ctx);
-        if self.state != State::Live || !self.release(ctx) {
+        // Between stages nothing is written, not even again: who is waited for may not be there yet.
+        if self.state != State::Live || ctx.traffic.is_none() || !self.release(ctx) {
             return;
         }
         let again = if self.outbox.rewrite { self.outbox.queue.len() } else { 0 };

@@ -154,7 +154,7 @@ impl Client {
                 ctx.tally.counts.resyncs += 1;
                 self.resync();
             }
-            ServerFrame::Goaway(goaway) => take_goaway(goaway, ctx),
+            ServerFrame::Goaway(goaway) => self.take_goaway(goaway, ctx),
             ServerFrame::Ping { nonce } => self.write(&ClientFrame::Pong { nonce: *nonce }),
             ServerFrame::Pong { .. } | ServerFrame::Cursor(_) | ServerFrame::Presence { .. } => {}
         }
@@ -209,15 +209,16 @@ impl Client {
         }
     }
 
+    fn take_goaway(&mut self, goaway: &Goaway, ctx: &mut Context<'_>) {
+        ctx.tally.counts.goaways += 1;
+        let spread = goaway.spread_ms.saturating_mul(crate::clock::MILLISECOND);
+        let moment = ctx.now + ctx.random.below(spread);
+        self.leave_at = Some(moment);
+        ctx.wake_at(moment, Alarm::Leave);
+    }
+
     /// What has come of each writer's stream.
     pub(crate) fn tracks(&self) -> &[Track] {
         &self.log.tracks
     }
-}
-
-fn take_goaway(goaway: &Goaway, ctx: &mut Context<'_>) {
-    ctx.tally.counts.goaways += 1;
-    let spread = goaway.spread_ms.saturating_mul(crate::clock::MILLISECOND);
-    let moment = ctx.now + ctx.random.below(spread);
-    ctx.wake_at(moment, Alarm::Leave);
 }

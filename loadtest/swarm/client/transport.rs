@@ -49,13 +49,6 @@ impl Transport {
         matches!(sockopt::socket_error(socket), Ok(Ok(())))
     }
 
-    /// Makes the kernel hold little for it, as for a peer behind a thin line.
-    pub(crate) fn narrow(&self) {
-        let Self::Plain(socket) = self;
-        // A wish: the kernel rounds it as it likes.
-        sockopt::set_socket_recv_buffer_size(socket, 2048).ok();
-    }
-
     /// Has closing it send a reset, as when a process or a network dies.
     pub(crate) fn abort_on_close(&self) {
         let Self::Plain(socket) = self;

@@ -87,9 +87,6 @@ impl Worker {
             });
             match opened {
                 Ok(transport) => {
-                    if member.slow {
-                        transport.narrow();
-                    }
                     seat.transport = Some(transport);
                     seat.client.state = State::Connecting;
                 }

@@ -50,6 +50,10 @@ struct Worker {
     traffic: Option<Traffic>,
     tally: Tally,
     task: Task,
+    /// When it is looked at next whether that is done.
+    look: u64,
+    /// What has happened, taken out of the reactor.
+    events: Vec<Event>,
     buffer: Vec<u8>,
     scratch: Vec<u8>,
     /// Whose heartbeat is looked after next, and since when all of them are.
@@ -92,6 +96,8 @@ impl Worker {
             traffic: None,
             tally: Tally::default(),
             task: Task::None,
+            look: 0,
+            events: Vec::new(),
             buffer: vec![0; READ_BYTES],
             scratch: Vec::new(),
             beat: (0, clock::now()),
@@ -108,8 +114,9 @@ impl Worker {
         let moment = next.into_iter().flatten().min().unwrap_or(now);
         self.reactor.wait(now, moment)?;
         self.count_call();
-        let events: Vec<Event> = self.reactor.events().collect();
-        for event in events {
+        let mut events = std::mem::take(&mut self.events);
+        events.extend(self.reactor.events());
+        for event in events.drain(..) {
             match event {
                 Event::Orders => {
                     if !self.take_orders(line)? {
@@ -121,6 +128,7 @@ impl Worker {
                 }
             }
         }
+        self.events = events;
         self.on_time(clock::now())?;
         Ok(true)
     }
@@ -263,7 +271,11 @@ impl Worker {
             Alarm::Ack => {
                 self.with(index, now, |seat, ctx, _| seat.client.acknowledge(ctx));
             }
-            Alarm::Leave => self.on_broken(index, now, &Broken::Closed(1000)),
+            Alarm::Leave => {
+                if self.with(index, now, |seat, _, _| seat.client.leaves(now)) == Some(true) {
+                    self.on_broken(index, now, &Broken::Closed(1000));
+                }
+            }
             Alarm::Trickle => self.trickle(index, now),
         }
     }

@@ -33,8 +33,6 @@ pub(super) struct Sending {
     cuts: VecDeque<Cut>,
     /// When it ends at the latest.
     settled_by: u64,
-    /// When it is looked at next.
-    look: u64,
     /// Whether slow readers have been told to hurry.
     hurried: bool,
 }
@@ -105,7 +103,6 @@ impl Worker {
         self.task = Task::Send(Sending {
             cuts: stage.cuts.into(),
             settled_by: stage.settled_by,
-            look: now,
             hurried: false,
         });
     }
@@ -136,6 +133,10 @@ impl Worker {
 
     /// Whether what it is about is done; then the answer.
     pub(super) fn check_task(&mut self, now: u64) -> Option<Reply> {
+        if now < self.look {
+            return None;
+        }
+        self.look = now + TICK;
         match &mut self.task {
             Task::None => return None,
             Task::Open { count, until } => {
@@ -150,10 +151,6 @@ impl Worker {
                     self.cut(&cut, now);
                     return None;
                 }
-                if now < sending.look {
-                    return None;
-                }
-                sending.look = now + TICK;
                 let until = sending.settled_by;
                 if self.traffic.as_ref().is_some_and(|traffic| now < traffic.span.end) {
                     return None;
@@ -163,6 +160,7 @@ impl Worker {
                     return None;
                 }
                 self.close_accounts();
+                self.traffic = None;
             }
         }
         self.task = Task::None;

@@ -1,6 +1,7 @@
 //! Which numbers there are, what they are called and where they come from.
 
 use super::process::Process;
+use crate::admission::{self, Admission};
 use crate::gateway::listener;
 use crate::model::Timestamp;
 use crate::shard::{self, ShardHandle};
@@ -15,6 +16,8 @@ pub(in crate::server) struct Sources {
     pub(in crate::server) shards: ShardHandle,
     /// Their listeners.
     pub(in crate::server) listeners: Vec<Arc<listener::Counters>>,
+    /// Who counts the connections of both kinds.
+    pub(in crate::server) admission: Admission,
     /// The store.
     pub(in crate::server) store: Embedded,
     /// When the server began to serve.
@@ -31,6 +34,7 @@ impl Sources {
         Figures {
             shards: self.shards.counts(),
             http,
+            admission: self.admission.counts(),
             store: self.store.stats(),
             process: Process::read(),
             sources: self,
@@ -43,6 +47,7 @@ impl Sources {
 pub(super) struct Figures<'s> {
     shards: shard::Counts,
     http: listener::Counts,
+    admission: admission::Counts,
     store: Stats,
     process: Process,
     sources: &'s Sources,
@@ -53,6 +58,7 @@ impl Figures<'_> {
     pub(super) fn page(&self) -> Page {
         let mut page = Page::default();
         self.put_doors(&mut page);
+        self.put_admission(&mut page);
         self.put_messages(&mut page);
         self.put_store(&mut page);
         self.put_process(&mut page);
@@ -73,6 +79,17 @@ impl Figures<'_> {
         refused.add(&http.refused);
         let text = ("chasqui_refused_total", "Requests refused by either door, by error code.");
         page.labelled(Kind::Counter, text, "code", refused.iter());
+    }
+
+    fn put_admission(&self, page: &mut Page) {
+        let admission::Counts { connections, .. } = self.admission;
+        let text = (
+            "chasqui_admitted_connections",
+            "Open connections of every kind, those that wait for a handshake among them.",
+        );
+        page.number(Kind::Gauge, text, connections);
+        let text = ("chasqui_connections_refused_total", "Connections over a limit, by reason.");
+        page.labelled(Kind::Counter, text, "reason", self.admission.refused());
     }
 
     fn put_messages(&self, page: &mut Page) {
@@ -145,7 +162,8 @@ mod tests {
         let store = Embedded::open(&options, Hooks::new(&options, fatal)).expect("an empty folder");
         let (shards, _seats) = shard::seats(2, 1);
         let listeners = vec![Arc::default(), Arc::default()];
-        let sources = Sources { shards, listeners, store, started: Timestamp::ZERO };
+        let admission = Admission::new(admission::Limits::default());
+        let sources = Sources { shards, listeners, admission, store, started: Timestamp::ZERO };
         let page = sources.read().page().into_text();
         let mut served = Vec::new();
         let mut help = "";

@@ -5,6 +5,7 @@
 
 mod closing;
 mod echo;
+mod entrance;
 mod fairness;
 mod pushes;
 mod requests;
