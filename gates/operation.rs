@@ -4,7 +4,8 @@
 //! difference of two runs is the repetitions alone.
 
 use crate::chat::{
-    Failure, NOW, Room, TEXT, actor, conversation, granted, hello, id, send, sends, service, store,
+    Failure, NOW, Room, TEXT, actor, conversation, granted, hello, id, masked, send, sends,
+    service, services, settings, store,
 };
 use chasqui::chat::{Action, Owner, Request};
 use chasqui::model::{
@@ -12,6 +13,7 @@ use chasqui::model::{
 };
 use chasqui::protocol::{ClientFrame, EntryEncoder, frames};
 use chasqui::session::{Effects, Limits, Session};
+use chasqui::shard::MemoryShard;
 use chasqui::store::embedded::{Embedded, Hooks, Options};
 use chasqui::store::{Append, Appended, Log};
 use std::hint::black_box;
@@ -38,6 +40,10 @@ pub(crate) enum Operation {
     /// The embedded store appends one of 64 messages that wait together, each to a log of its own: caller
     /// and commit thread.
     StoreAppend,
+    /// A WebSocket message that is sent back, from the bytes of one read to the bytes of one write.
+    Echo,
+    /// The same where one read brings many.
+    EchoBatch,
     /// One message of a direct chat, from the bytes of one read to the bytes of two writes.
     Message,
     /// The same where one read brings many.
@@ -49,12 +55,14 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::DecodeSend,
         Self::EncodeEntry,
         Self::SessionStep,
         Self::OwnerCommit,
         Self::StoreAppend,
+        Self::Echo,
+        Self::EchoBatch,
         Self::Message,
         Self::MessageBatch,
         Self::Fanout100,
@@ -72,6 +80,8 @@ impl Operation {
             Self::SessionStep => "session_step",
             Self::OwnerCommit => "owner_commit",
             Self::StoreAppend => "store_append",
+            Self::Echo => "echo",
+            Self::EchoBatch => "echo_batch",
             Self::Message => "message",
             Self::MessageBatch => "message_batch",
             Self::Fanout100 => "fanout_100",
@@ -86,8 +96,9 @@ impl Operation {
             | Self::EncodeEntry
             | Self::SessionStep
             | Self::OwnerCommit
+            | Self::Echo
             | Self::Message => 1_200,
-            Self::MessageBatch => 120,
+            Self::EchoBatch | Self::MessageBatch => 120,
             Self::StoreAppend | Self::Fanout100 | Self::Fanout500 => 60,
         }
     }
@@ -95,12 +106,13 @@ impl Operation {
     /// How many of what is reported one repetition does.
     pub(crate) const fn per_repetition(self) -> u64 {
         match self {
-            Self::MessageBatch => BATCH,
+            Self::EchoBatch | Self::MessageBatch => BATCH,
             Self::StoreAppend => APPENDS,
             Self::DecodeSend
             | Self::EncodeEntry
             | Self::SessionStep
             | Self::OwnerCommit
+            | Self::Echo
             | Self::Message
             | Self::Fanout100
             | Self::Fanout500 => 1,
@@ -115,6 +127,8 @@ impl Operation {
             Self::SessionStep => session(most, count),
             Self::OwnerCommit => local(commit(most, count)),
             Self::StoreAppend => local(append(count)),
+            Self::Echo => echo(1, most, count),
+            Self::EchoBatch => echo(BATCH, most, count),
             Self::Message => local(exchange(2, sends(most, 1)?, count)),
             Self::MessageBatch => local(exchange(2, sends(most, BATCH)?, count)),
             Self::Fanout100 => local(exchange(101, sends(most, 1)?, count)),
@@ -214,6 +228,23 @@ async fn commit(most: u64, count: u64) -> Result<(), Failure> {
         }
     }
     if u64::try_from(told)? == count { Ok(()) } else { Err(format!("{told} entries").into()) }
+}
+
+fn echo(batch: u64, most: u64, count: u64) -> Result<(), Failure> {
+    let mut shard = MemoryShard::new(services(store(2)?)?, settings())?;
+    let key = shard.connect_echo()?;
+    let read = masked(TEXT.as_bytes()).repeat(usize::try_from(batch)?);
+    let mut reads = vec![read; usize::try_from(most)?];
+    for read in reads.iter_mut().take(usize::try_from(count)?) {
+        shard.receive(key, read);
+        let mut written = 0;
+        shard.write(&mut |_, bytes| written += bytes.len());
+        // The mask does not come back.
+        if written + 4 * usize::try_from(batch)? != read.len() {
+            return Err(format!("{written} bytes came back").into());
+        }
+    }
+    Ok(())
 }
 
 async fn exchange(users: u64, mut reads: Vec<Vec<u8>>, count: u64) -> Result<(), Failure> {

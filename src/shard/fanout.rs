@@ -200,3 +200,59 @@ impl Fanout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Limits;
+    use crate::shard::mailbox::{Inbox, mailboxes};
+    use crate::shard::settings::{Mode, Settings};
+    use std::net::{TcpListener, TcpStream};
+    use std::task::{Context, Poll, Waker};
+
+    /// The fan-out of the first of two shards, a connection of it, and the mailboxes of both.
+    fn fanout() -> (Fanout, ConnectionKey, Vec<Inbox>) {
+        let settings = Settings { limits: Limits::default(), outbox_bytes_max: 1 << 20 };
+        let reactor = Rc::new(Reactor::new(settings, Arc::default()).expect("epoll"));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let socket = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        let adopted = reactor.hand_over(|c| c.adopt(socket, &[], Mode::Client));
+        let (mailboxes, inboxes) = mailboxes(2);
+        let registry = Arc::new(Registry::new(8));
+        let fanout = Fanout::new(0, reactor, mailboxes, registry, Arc::default());
+        (fanout, adopted.expect("room"), inboxes)
+    }
+
+    fn executing(fanout: &Fanout, key: ConnectionKey) -> u16 {
+        fanout.reactor.hand_over(|c| c.slab.get(key).expect("it lives").executing)
+    }
+
+    fn waiting(inbox: &mut Inbox) -> usize {
+        let mut messages = Vec::new();
+        let mut ctx = Context::from_waker(Waker::noop());
+        match inbox.poll(&mut ctx, &mut messages, 9) {
+            Poll::Ready(count) => count,
+            Poll::Pending => 0,
+        }
+    }
+
+    #[test]
+    fn an_answer_takes_the_mailbox_only_to_another_shard() {
+        let (fanout, key, mut inboxes) = fanout();
+        fanout.reactor.hand_over(|c| c.slab.get_mut(key).expect("it lives").executing = 2);
+        for shard in [0, 1] {
+            fanout.answer(Origin::Connection { shard, key, rid: 7 }, Ok(Outcome::Done));
+        }
+        assert_eq!(executing(&fanout, key), 1);
+        let waiting: Vec<_> = inboxes.iter_mut().map(waiting).collect();
+        assert_eq!(waiting, [0, 1]);
+    }
+
+    #[test]
+    fn what_wants_no_answer_counts_as_none() {
+        let (fanout, key, _) = fanout();
+        fanout.reactor.hand_over(|c| c.slab.get_mut(key).expect("it lives").executing = 1);
+        fanout.answer(Origin::Connection { shard: 0, key, rid: 0 }, Ok(Outcome::Done));
+        assert_eq!(executing(&fanout, key), 1, "another request still waits");
+    }
+}

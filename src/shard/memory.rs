@@ -60,6 +60,18 @@ impl<S: Store> MemoryShard<S> {
         Ok(key)
     }
 
+    /// A connection that gets back what it sends.
+    ///
+    /// # Errors
+    /// If no descriptor is left for it.
+    pub fn connect_echo(&self) -> io::Result<ConnectionKey> {
+        let socket = TcpStream::from(OwnedFd::from(File::open("/dev/null")?));
+        let key = self.enter(|connections| {
+            connections.slab.insert(|generation| Connection::new(socket, generation, Role::Echo))
+        });
+        key.ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
     /// Ends a connection as the end of its socket would.
     pub fn disconnect(&self, key: ConnectionKey) {
         self.enter(|connections| connections.drop_connection(key));

@@ -267,11 +267,12 @@ fn authenticate<S: Store>(
         return Err(GrantError::TooManyConnections);
     }
     core.greeting.borrow_mut().insert(key, grant.actor);
-    let core = Rc::clone(core);
-    tokio::task::spawn_local(async move {
-        let result = check_device(&core, &grant).await;
-        core.mailboxes.post(core.index, ShardMessage::Grant { key, result });
+    let asking = Rc::clone(core);
+    let check = core.wakes.gather(async move {
+        let result = check_device(&asking, &grant).await;
+        asking.mailboxes.post(asking.index, ShardMessage::Grant { key, result });
     });
+    tokio::task::spawn_local(check);
     Ok(())
 }
 
