@@ -216,7 +216,7 @@ mod tests {
         let reactor = Rc::new(Reactor::new(settings, Arc::default()).expect("epoll"));
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let socket = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
-        let adopted = reactor.hand_over(|c| c.adopt(socket, &[], Mode::Client));
+        let adopted = reactor.hand_over(|c| c.adopt(socket, None, &[], Mode::Client));
         let (mailboxes, inboxes) = mailboxes(2);
         let registry = Arc::new(Registry::new(8));
         let fanout = Fanout::new(0, reactor, mailboxes, registry, Arc::default());

@@ -60,6 +60,36 @@ async fn the_client_is_known_behind_envoy() {
     the_client_is_known_behind(Kind::Envoy).await;
 }
 
+async fn a_limit_counts_clients_behind(kind: Kind) {
+    let scene = Scene::with(kind, &[("server.address_connections_max", "2")], &[]).await;
+    let offer = [("Sec-WebSocket-Protocol", SUBPROTOCOL)];
+    for source in [[127, 9, 8, 7], [127, 9, 8, 6]] {
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            held.push(upgrade(connect_from(source, scene.address()).await).await);
+        }
+        let third = connect_from(source, scene.address()).await;
+        let refused = WebSocket::upgrade(third, &offer, &[]).await;
+        assert_eq!(refused.expect_err("its address has two").status, 503);
+        held.pop();
+        eventually("who leaves makes room", async || {
+            let another = connect_from(source, scene.address()).await;
+            WebSocket::upgrade(another, &offer, &[]).await.ok()
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_limit_counts_clients_behind_haproxy() {
+    a_limit_counts_clients_behind(Kind::Haproxy).await;
+}
+
+#[tokio::test]
+async fn a_limit_counts_clients_behind_nginx_as_a_stream() {
+    a_limit_counts_clients_behind(Kind::NginxStream).await;
+}
+
 /// What a back end answers to bytes from an address, until it closes.
 async fn answer(source: [u8; 4], to: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = connect_from(source, to).await;
