@@ -224,13 +224,18 @@ async fn encrypt(stream: TcpStream, front: &Front) -> Option<Wire> {
         handshake = handshake => handshake,
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => return None,
     };
+    let failed = &front.settings.counters.tls_failed;
     match handshake {
         Ok(Ok(wire)) => return Some(wire),
         Ok(Err(wire::Failed { stream, error })) => {
+            failed.add(1);
             tracing::debug!(%error, "no TLS handshake");
             linger(Wire::Plain(stream)).await;
         }
-        Err(_elapsed) => tracing::debug!("no TLS handshake in time"),
+        Err(_elapsed) => {
+            failed.add(1);
+            tracing::debug!("no TLS handshake in time");
+        }
     }
     None
 }
