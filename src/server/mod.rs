@@ -107,6 +107,8 @@ const EXIT_CUT_SHORT: i32 = 130;
 
 async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Result<(), ServerError> {
     let mut signals = Signals::new()?;
+    // Early, since unhandled it ends the process.
+    let hangup = signal(SignalKind::hangup())?;
     let clock = Clock::new(store.latest_time().await?);
     let identity = Identity::new(store.clone(), keys, config.identity_settings());
     let chat = Chat::new(store.clone(), chat_settings(config));
@@ -132,9 +134,7 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
     let scheme = if certificate.is_some() { "https" } else { "http" };
-    if let Some(certificate) = certificate {
-        tokio::spawn(certificate.reload_at(signal(SignalKind::hangup())?));
-    }
+    tokio::spawn(certificate::reload_at(hangup, certificate));
     let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
     if let Some(door) = metrics {
         let sources = metrics::Sources {
