@@ -189,7 +189,11 @@ impl Slot {
     /// Takes the next batch into `batch`, which is empty.
     fn take(&self, batch: &mut Vec<Request<Origin>>) {
         let queue = &mut self.work.borrow_mut().queue;
-        batch.extend(queue.drain(..queue.len().min(BATCH_REQUESTS_MAX)));
+        while batch.len() < BATCH_REQUESTS_MAX
+            && let Some(request) = queue.pop_front()
+        {
+            batch.push(request);
+        }
         self.queued.set(self.queued.get().saturating_sub(batch.len()));
     }
 
