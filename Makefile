@@ -13,7 +13,7 @@ export CHASQUI_CRASH_ROUNDS ?= 50
 
 CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) sabotage idle durable resume setup
+.PHONY: help test run $(CHECKS) sabotage idle durable resume device setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,7 +73,7 @@ gates: ## Instructions, allocations and bytes of a message stay within gates/lim
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-idle durable resume: ## Measure: memory of an idle connection; durable sends a second; catching up
+idle durable resume device: ## Measure: memory of an idle connection; durable sends a second; catching up; bytes written
 	cargo build --release --features loadtest --bins
 	target/release/loadtest $@
 

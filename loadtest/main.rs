@@ -1,5 +1,5 @@
 //! Measures a server that it starts itself: what an idle connection costs, how many durable messages a
-//! second it takes, and what it costs to catch up after an absence.
+//! second it takes, and what it costs to catch up after an absence; and what its store writes.
 //!
 //! It owns the scenarios and their figures. It deliberately judges nothing: limits are asserted where
 //! they are promised, in the tests and in the documentation.
@@ -9,6 +9,7 @@
     reason = "a measuring tool reads the clock and prints what it found"
 )]
 
+mod device;
 mod durable;
 mod idle;
 mod link;
@@ -33,6 +34,8 @@ struct Cli {
 enum Scenario {
     /// Memory of the server per idle, authenticated connection, as a slope.
     Idle(idle::Options),
+    /// Bytes that reach the device for each message stored.
+    Device(device::Options),
     /// Durable messages a second over binary connections, and the time from SEND to SENT.
     Durable(durable::Options),
     /// Bytes and time until a client that was away holds everything.
@@ -44,6 +47,7 @@ fn main() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match cli.scenario {
         Scenario::Idle(options) => runtime.block_on(idle::run(&options)),
+        Scenario::Device(options) => runtime.block_on(device::run(&options)),
         Scenario::Durable(options) => runtime.block_on(durable::run(&options)),
         Scenario::Resume(options) => runtime.block_on(resume::run(&options)),
     }
