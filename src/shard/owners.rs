@@ -23,6 +23,9 @@ const QUEUED_MAX: usize = 65_536;
 /// How long a task stays without work.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// The most tasks of a shard that stay without work, about 2 KiB each.
+const IDLE_MAX: usize = 10_000;
+
 /// How long an owner is kept without work.
 const PARKED: Duration = Duration::from_mins(2);
 
@@ -41,15 +44,23 @@ type ViewReply = oneshot::Sender<Result<Rc<View>, CommandError>>;
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     slots: RefCell<HashMap<ConversationId, Rc<Slot>, ahash::RandomState>>,
-    queued: Rc<Cell<usize>>,
+    counts: Rc<Counts>,
+}
+
+/// What is counted over all conversations of the shard.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Requests that wait.
+    queued: Cell<usize>,
+    /// Tasks without work.
+    idle: Cell<usize>,
 }
 
 /// One conversation. Its task holds it as well, so that it need not be looked up.
 #[derive(Debug)]
 struct Slot {
     id: ConversationId,
-    /// How many requests are queued on the shard.
-    queued: Rc<Cell<usize>>,
+    counts: Rc<Counts>,
     work: RefCell<Work>,
 }
 
@@ -87,12 +98,12 @@ impl Owners {
         id: ConversationId,
         request: Request<Origin>,
     ) {
-        if self.queued.get() >= QUEUED_MAX {
+        if self.counts.queued.get() >= QUEUED_MAX {
             let busy = CommandError::overloaded("too much is waiting to be stored");
             core.refuse(request.ticket, request.lane, busy);
             return;
         }
-        self.queued.set(self.queued.get() + 1);
+        self.counts.queued.update(|queued| queued + 1);
         self.enter(core, id, |work| work.queue.push_back(request));
     }
 
@@ -114,7 +125,7 @@ impl Owners {
     /// Puts something into a slot and makes sure that a task sees to it.
     fn enter<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, put: impl FnOnce(&mut Work)) {
         let mut slots = self.slots.borrow_mut();
-        let slot = slots.entry(id).or_insert_with(|| Rc::new(Slot::new(id, &self.queued)));
+        let slot = slots.entry(id).or_insert_with(|| Rc::new(Slot::new(id, &self.counts)));
         let mut work = slot.work.borrow_mut();
         put(&mut work);
         if let Some(waker) = work.waker.take() {
@@ -135,7 +146,7 @@ impl Owners {
     fn abandon<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, error: &CommandError) {
         let Some(slot) = self.slots.borrow_mut().remove(&id) else { return };
         let Work { queue, waiting, .. } = slot.work.take();
-        self.queued.set(self.queued.get().saturating_sub(queue.len()));
+        self.counts.queued.update(|queued| queued.saturating_sub(queue.len()));
         for request in queue {
             core.refuse(request.ticket, request.lane, error.clone());
         }
@@ -182,8 +193,8 @@ impl Owners {
 }
 
 impl Slot {
-    fn new(id: ConversationId, queued: &Rc<Cell<usize>>) -> Self {
-        Self { id, queued: Rc::clone(queued), work: RefCell::default() }
+    fn new(id: ConversationId, counts: &Rc<Counts>) -> Self {
+        Self { id, counts: Rc::clone(counts), work: RefCell::default() }
     }
 
     /// Takes the next batch into `batch`, which is empty.
@@ -194,7 +205,7 @@ impl Slot {
         {
             batch.push(request);
         }
-        self.queued.set(self.queued.get().saturating_sub(batch.len()));
+        self.counts.queued.update(|queued| queued.saturating_sub(batch.len()));
     }
 
     /// Shows readers what the owner knows now.
@@ -224,15 +235,17 @@ impl Slot {
         .await;
     }
 
-    /// Waits for more without an end; gives the owner back if it came, else it is parked.
+    /// Waits for more until the task is to end; gives the owner back if it came, else it is parked.
     async fn linger(
         &self,
         owner: Box<Owner<Origin>>,
         now: Timestamp,
     ) -> Option<Box<Owner<Origin>>> {
-        if self.work.borrow().queue.is_empty() {
+        if self.counts.idle.get() < IDLE_MAX {
+            self.counts.idle.update(|idle| idle + 1);
             self.work.borrow_mut().state = State::Idle { since: now };
             self.until_more().await;
+            self.counts.idle.update(|idle| idle.saturating_sub(1));
         }
         let mut work = self.work.borrow_mut();
         if !work.queue.is_empty() {
