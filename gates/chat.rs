@@ -60,8 +60,36 @@ pub(crate) fn store(users: u64) -> Result<NullStore, Failure> {
     Ok(NullStore::new(id(Epoch::new, 0)?, vec![(conversation, members)]))
 }
 
+/// The direct chat with this number; its writer is user `2 * number + 1`, its reader the next one.
+pub(crate) fn pair(number: u64) -> Result<(ConversationId, Actor, Actor), Failure> {
+    let id = id(ConversationId::new, number)?;
+    Ok((id, actor(2 * number + 1)?, actor(2 * number + 2)?))
+}
+
+/// So many direct chats.
+pub(crate) fn pairs(count: u64) -> Result<NullStore, Failure> {
+    let known = (0..count).map(|number| {
+        let (id, writer, reader) = pair(number)?;
+        let claim = Claim::Direct(writer.user, reader.user);
+        Ok((Conversation { id, claim, created_at: NOW }, Vec::new()))
+    });
+    Ok(NullStore::new(id(Epoch::new, 0)?, known.collect::<Result<_, Failure>>()?))
+}
+
 pub(crate) fn service(store: NullStore) -> Chat<NullStore> {
     Chat::new(store, chat::Settings::default())
+}
+
+pub(crate) fn services(store: NullStore) -> Result<Services<NullStore>, Failure> {
+    Ok(Services {
+        chat: service(store.clone()),
+        identity: Identity::new(store, Keys::generate()?, identity::Settings::default()),
+        clock: Clock::new(NOW),
+    })
+}
+
+pub(crate) fn settings() -> ConnectionSettings {
+    ConnectionSettings { limits: Limits::default(), outbox_bytes_max: limit::OUTBOX_BYTES_MAX }
 }
 
 /// The WebSocket message of a client with this payload.
@@ -99,9 +127,18 @@ pub(crate) fn hello() -> Result<Vec<u8>, Failure> {
 /// The SEND of the message with this number, from 1: it becomes the entry with that sequence. Its
 /// writer has seen everything below `floor`.
 pub(crate) fn send(number: u64, floor: u64) -> Result<Vec<u8>, Failure> {
+    send_to(conversation()?, number, floor)
+}
+
+/// The same to any conversation.
+pub(crate) fn send_to(
+    conversation: ConversationId,
+    number: u64,
+    floor: u64,
+) -> Result<Vec<u8>, Failure> {
     Ok(encoded(&ClientFrame::Send(SendFrame {
         rid: number,
-        conversation: conversation()?,
+        conversation,
         client_message: id(ClientMessageId::new, number)?,
         floor: Sequence::new(floor).ok_or("no such sequence")?,
         kind: KIND,
@@ -112,11 +149,18 @@ pub(crate) fn send(number: u64, floor: u64) -> Result<Vec<u8>, Failure> {
 
 /// SENDs from 1 on, masked, `batch` of them in one read.
 pub(crate) fn sends(count: u64, batch: u64) -> Result<Vec<Vec<u8>>, Failure> {
-    let read = |first| {
-        let parts = (first..first + batch).map(|number| Ok(masked(&send(number, first)?)));
-        Ok(parts.collect::<Result<Vec<_>, Failure>>()?.concat())
-    };
-    (0..count).map(|read_number| read(1 + read_number * batch)).collect()
+    (0..count).map(|read| batch_of(conversation()?, 1 + read * batch, batch)).collect()
+}
+
+/// The SENDs from `first` on that one read brings.
+pub(crate) fn batch_of(
+    conversation: ConversationId,
+    first: u64,
+    batch: u64,
+) -> Result<Vec<u8>, Failure> {
+    let sends = first..first + batch;
+    let parts = sends.map(|number| Ok(masked(&send_to(conversation, number, first)?)));
+    Ok(parts.collect::<Result<Vec<_>, Failure>>()?.concat())
 }
 
 /// A conversation in which everybody is connected and user 1 writes.
@@ -135,17 +179,7 @@ pub(crate) struct Written {
 impl Room {
     /// Must be made and used inside a runtime for local tasks.
     pub(crate) fn new(users: u64) -> Result<Self, Failure> {
-        let store = store(users)?;
-        let services = Services {
-            chat: service(store.clone()),
-            identity: Identity::new(store, Keys::generate()?, identity::Settings::default()),
-            clock: Clock::new(NOW),
-        };
-        let settings = ConnectionSettings {
-            limits: Limits::default(),
-            outbox_bytes_max: limit::OUTBOX_BYTES_MAX,
-        };
-        let mut shard = MemoryShard::new(services, settings)?;
+        let mut shard = MemoryShard::new(services(store(users)?)?, settings())?;
         let hello = masked(&hello()?);
         let connect = |number| -> Result<ConnectionKey, Failure> {
             Ok(shard.connect(granted(number)?, &mut hello.clone())?)

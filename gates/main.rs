@@ -1,6 +1,6 @@
 //! Holds the exact costs of a message to `limits.toml`: user-mode instructions under valgrind,
-//! allocations, bytes on the wire. They are the same on a busy machine as on a quiet one, so a limit is
-//! close to what is measured.
+//! allocations, system calls, bytes on the wire, bytes held at rest. They are the same on a busy machine
+//! as on a quiet one, so a limit is close to what is measured.
 //!
 //! It owns what is measured and how. It deliberately measures no time: `benches` do that, and no limit
 //! hangs on it. Storage is measured by itself; elsewhere [`chasqui::store::null`] takes its place.
@@ -11,7 +11,9 @@ mod chat;
 mod instructions;
 mod limits;
 mod operation;
+mod resting;
 mod storage;
+mod system_calls;
 mod wire;
 
 use chat::Failure;
@@ -42,6 +44,8 @@ fn main() -> Result<ExitCode, Failure> {
 
 fn check() -> Result<ExitCode, Failure> {
     let mut figures = wire::measure()?;
+    figures.extend(resting::measure()?);
+    figures.extend(system_calls::measure()?);
     // Those of all threads, so the commit thread has no figure of its own.
     let of_all_threads = |operation: &Operation| *operation != Operation::StoreCommitThread;
     figures.extend(per_operation("allocations", of_all_threads, |operation, count| {

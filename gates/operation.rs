@@ -11,7 +11,7 @@ use crate::storage::{self, APPENDS};
 use chasqui::chat::{Action, Owner, Request};
 use chasqui::model::{ClientMessageId, Content, Entry, Message, Ordinal, Outcome, Sent, Sequence};
 use chasqui::protocol::{ClientFrame, EntryEncoder, frames};
-use chasqui::session::{Limits, Session};
+use chasqui::session::{Effects, Limits, Session};
 use std::hint::black_box;
 
 /// How many SENDs one read brings where a client does not wait.
@@ -183,13 +183,13 @@ fn said() -> Content {
 }
 
 fn session(most: u64, count: u64) -> Result<(), Failure> {
-    let (limits, mut effects) = (Limits::default(), Vec::new());
+    let (limits, mut effects) = (Limits::default(), Effects::default());
     let mut session = Session::new(NOW);
     session.handle_message(NOW, &limits, &hello()?, &mut effects);
     session.handle_grant(NOW, &limits, Ok(granted(1)?), &mut effects);
+    effects.drain().for_each(drop);
     let sends = (1..=most).map(|number| send(number, number)).collect::<Result<Vec<_>, _>>()?;
     for (rid, message) in (1..=count).zip(&sends) {
-        effects.clear();
         session.handle_message(NOW, &limits, message, &mut effects);
         let sent = Outcome::Sent(Sent {
             conversation: conversation()?,
@@ -199,8 +199,9 @@ fn session(most: u64, count: u64) -> Result<(), Failure> {
             duplicate: false,
         });
         session.handle_outcome(rid, &Ok(sent), &mut effects);
-        if effects.len() != 2 {
-            return Err(format!("{effects:?} follow from a SEND and its outcome").into());
+        let followed = effects.drain().count();
+        if followed != 2 {
+            return Err(format!("{followed} effects follow from a SEND and its outcome").into());
         }
     }
     Ok(())

@@ -3,21 +3,26 @@
 //!
 //! The store runs in this process, whose `write_bytes` are counted until they rest. Messages go to
 //! conversations at random; their texts are random letters, which no compression makes smaller.
+#![expect(clippy::print_stdout, reason = "a measuring tool prints what it found")]
 
-use crate::Failure;
 use chasqui::model::{
     ClientMessageId, Content, ConversationId, Entry, Message, Ordinal, Sequence, Timestamp, UserId,
 };
 use chasqui::store::embedded::{Embedded, Hooks, Options as StoreOptions};
 use chasqui::store::{Append, Appended, Log};
+use clap::Parser;
+use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// What to measure.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct Options {
+/// Anything that ends the measurement.
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Measures the bytes that the store writes to the device for each message.
+#[derive(Clone, Copy, Debug, Parser)]
+struct Options {
     /// Messages to store.
     #[arg(long, default_value_t = 1_000_000)]
     messages: u32,
@@ -32,8 +37,12 @@ pub(crate) struct Options {
     bytes: usize,
 }
 
-/// Measures and prints.
-pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
+fn main() -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(&Options::parse()))
+}
+
+async fn run(options: &Options) -> Result<(), Failure> {
     let folder = Path::new("target/loadtest-device");
     if folder.exists() {
         fs::remove_dir_all(folder)?;

@@ -11,6 +11,7 @@
 //! - [`store`]: what is durable, as a contract; the embedded backend keeps it.
 //! - [`identity`]: accounts, passwords, tokens, devices. [`chat`]: conversations, and every rule
 //!   about them.
+//! - [`admission`]: how many may be connected, and how many at a time on their way in.
 //! - [`shard`]: one thread and core. The event loop, the connections, the owners of conversations,
 //!   fan-out.
 //! - [`gateway`]: the doors. The listener, the upgrade to WebSocket, REST.
@@ -26,6 +27,8 @@ pub mod store;
 
 pub mod chat;
 pub mod identity;
+
+pub mod admission;
 
 pub mod shard;
 

@@ -20,7 +20,7 @@ fuzz_target!(|message: &[u8]| {
             {
                 let layout = content::encode(&said);
                 let tlvs = layout.tlvs();
-                let again = chasqui::protocol::SendFrame { body: &layout.body, tlvs, ..send };
+                let again = chasqui::protocol::SendFrame { body: layout.body, tlvs, ..send };
                 assert_eq!(content::from_client(&again), Ok(said));
             }
         }

@@ -45,6 +45,9 @@ impl CursorTable {
             let key = (advance.user, advance.conversation);
             self.unwritten.remove_if(&key, |_, cursor| *cursor == advance.cursor);
         }
+        if self.unwritten.len() < self.unwritten.capacity() / 8 {
+            self.unwritten.shrink_to_fit();
+        }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The members of one conversation, folded from its log.
 //!
-//! Invariant: a row is changed only by an entry above the sequence that set it, so that folding an
-//! entry again, as recovery does, changes nothing.
+//! Invariants: a row is changed only by an entry above the sequence that set it, so that folding an
+//! entry again, as recovery does, changes nothing. Rows are in the order of their users, one for each:
+//! most conversations have two, and a table would take three times as much.
 
 use crate::model::{
     Claim, Content, Conversation, Entry, Interval, MemberChange, Membership, Role, Sequence, UserId,
 };
-use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A group begins with one append: its settings, and at this sequence everyone.
@@ -16,21 +16,22 @@ const BEGINNING: Sequence = Sequence::FIRST.next();
 #[derive(Clone, Debug)]
 pub(super) struct Members {
     conversation: Conversation,
-    rows: HashMap<UserId, Membership, ahash::RandomState>,
+    rows: Vec<Membership>,
     current: Rc<[UserId]>,
 }
 
 impl Members {
     /// The members as stored; those of a journal or a direct chat follow from its claim.
     pub(super) fn new(conversation: Conversation, rows: Vec<Membership>) -> Self {
-        let rows = match conversation.claim {
+        let mut rows = match conversation.claim {
             Claim::Group(..) => rows,
             Claim::Journal(user) => vec![by_claim(&conversation, user)],
             Claim::Direct(one, other) => {
                 vec![by_claim(&conversation, one), by_claim(&conversation, other)]
             }
         };
-        let rows = rows.into_iter().map(|row| (row.user, row)).collect();
+        rows.sort_by_key(|row| row.user);
+        rows.dedup_by_key(|row| row.user);
         let mut members = Self { conversation, rows, current: Rc::new([]) };
         members.collect_current();
         members
@@ -38,7 +39,12 @@ impl Members {
 
     /// The relation of a user to the conversation, if they ever had one.
     pub(super) fn get(&self, user: UserId) -> Option<&Membership> {
-        self.rows.get(&user)
+        self.rows.get(self.position(user).ok()?)
+    }
+
+    /// Where the row of a user is, or would be.
+    fn position(&self, user: UserId) -> Result<usize, usize> {
+        self.rows.binary_search_by_key(&user, |row| row.user)
     }
 
     /// Whether a user belongs to it now.
@@ -66,8 +72,7 @@ impl Members {
 
     /// Whether a user is the only owner.
     pub(super) fn is_last_owner(&self, user: UserId) -> bool {
-        let mut owners =
-            self.rows.values().filter(|row| row.is_current() && row.role == Role::Owner);
+        let mut owners = self.rows.iter().filter(|row| row.is_current() && row.role == Role::Owner);
         owners.next().is_some_and(|row| row.user == user) && owners.next().is_none()
     }
 
@@ -77,7 +82,7 @@ impl Members {
         if !self.is_last_owner(leaving) {
             return None;
         }
-        let staying = || self.rows.values().filter(|row| row.user != leaving && row.is_current());
+        let staying = || self.rows.iter().filter(|row| row.user != leaving && row.is_current());
         let joined = |row: &&Membership| (row.intervals.last().map(|i| i.from), row.user);
         staying().min_by_key(|row| (joined(row).0, joined(row).1)).map(|row| row.user)
     }
@@ -85,29 +90,44 @@ impl Members {
     /// Takes what a member entry says; the rows that it changed, empty for any other entry.
     pub(super) fn fold(&mut self, entry: &Entry) -> Vec<Membership> {
         let Content::Member { users, change, role } = &entry.content else { return Vec::new() };
-        let mut changed = Vec::new();
-        for user in users {
-            if let Some(row) = self.change(entry, *user, *change, *role) {
-                changed.push(row);
-            }
-        }
+        let mut users = users.clone();
+        users.sort_unstable();
+        users.dedup();
+        let row = |user| self.change(entry, user, *change, *role);
+        let changed: Vec<Membership> = users.into_iter().filter_map(row).collect();
         if !changed.is_empty() {
+            self.take(&changed);
             self.collect_current();
         }
         changed
     }
 
+    /// Takes changed rows. New ones are sorted in together: one by one each would move all behind it.
+    fn take(&mut self, changed: &[Membership]) {
+        let mut added = Vec::new();
+        for row in changed {
+            match self.position(row.user).ok().and_then(|index| self.rows.get_mut(index)) {
+                Some(known) => known.clone_from(row),
+                None => added.push(row.clone()),
+            }
+        }
+        self.rows.extend(added);
+        self.rows.sort_by_key(|row| row.user);
+    }
+
+    /// The row of a user after an entry; `None` if it stays as it is.
     fn change(
-        &mut self,
+        &self,
         entry: &Entry,
         user: UserId,
         change: MemberChange,
         role: Option<Role>,
     ) -> Option<Membership> {
-        let before = self.rows.get(&user).filter(|row| row.set_by < entry.sequence).cloned();
-        if before.is_none() && self.rows.contains_key(&user) {
+        let known = self.get(user);
+        if known.is_some_and(|row| row.set_by >= entry.sequence) {
             return None;
         }
+        let before = known.cloned();
         let row = match change {
             MemberChange::Added => {
                 let mut row = before.unwrap_or_else(|| self.stranger(user));
@@ -132,9 +152,7 @@ impl Members {
                 row
             }
         };
-        let row = Membership { set_by: entry.sequence, changed_at: entry.sent_at, ..row };
-        self.rows.insert(user, row.clone());
-        Some(row)
+        Some(Membership { set_by: entry.sequence, changed_at: entry.sent_at, ..row })
     }
 
     fn stranger(&self, user: UserId) -> Membership {
@@ -152,10 +170,8 @@ impl Members {
     }
 
     fn collect_current(&mut self) {
-        let mut current: Vec<UserId> =
-            self.rows.values().filter(|row| row.is_current()).map(|row| row.user).collect();
-        current.sort_unstable();
-        self.current = current.into();
+        let current = self.rows.iter().filter(|row| row.is_current());
+        self.current = current.map(|row| row.user).collect();
     }
 }
 

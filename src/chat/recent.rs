@@ -14,6 +14,10 @@ pub const FLOOR_SPAN_MAX: u64 = 4_096;
 /// The most entries of a ring: the same number.
 const RING_ENTRIES_MAX: usize = 4_096;
 
+/// Up to so many entries are looked through in line: most conversations never hold more at once, and a
+/// table would take more than the entries.
+const IN_LINE_MAX: usize = 8;
+
 /// A stored copy of a send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Copy {
@@ -30,7 +34,7 @@ type Key = (UserId, ClientMessageId);
 pub(super) struct Recent {
     /// The entries from `complete_from` on, in sequence order without holes.
     ring: VecDeque<(Option<Key>, Copy)>,
-    /// Where the newest copy of each send lies.
+    /// Where the newest copy of each send lies, once there are more than [`IN_LINE_MAX`] entries.
     by_key: HashMap<Key, Sequence, ahash::RandomState>,
     complete_from: Sequence,
 }
@@ -55,8 +59,11 @@ impl Recent {
     /// Takes the entry that follows the last one.
     pub(super) fn push(&mut self, entry: &Entry) {
         let (key, copy) = remember(entry);
+        let was_indexed = self.is_indexed();
         self.ring.push_back((key, copy));
-        if let Some(key) = key {
+        if !was_indexed {
+            self.index();
+        } else if let Some(key) = key {
             self.by_key.insert(key, copy.sequence);
         }
         if self.ring.len() > RING_ENTRIES_MAX {
@@ -66,21 +73,41 @@ impl Recent {
 
     /// Takes the entries that end just below [`Recent::complete_from`], in ascending order.
     pub(super) fn extend_back(&mut self, entries: &[Entry]) {
+        let was_indexed = self.is_indexed();
         for entry in entries.iter().rev() {
             let (key, copy) = remember(entry);
             self.ring.push_front((key, copy));
-            if let Some(key) = key {
+            if let Some(key) = key.filter(|_| was_indexed) {
                 self.by_key.entry(key).or_insert(copy.sequence);
             }
             self.complete_from = entry.sequence;
+        }
+        if !was_indexed {
+            self.index();
         }
     }
 
     /// The copy of a send, if it is in the ring.
     pub(super) fn find(&self, sender: UserId, client_message: ClientMessageId) -> Option<Copy> {
-        let sequence = self.by_key.get(&(sender, client_message))?;
-        let index = usize::try_from(sequence.since(self.complete_from)).ok()?;
+        let key = (sender, client_message);
+        if !self.is_indexed() {
+            let found = self.ring.iter().rev().find(|(known, _)| *known == Some(key));
+            return found.map(|(_, copy)| *copy);
+        }
+        let index = usize::try_from(self.by_key.get(&key)?.since(self.complete_from)).ok()?;
         self.ring.get(index).map(|(_, copy)| *copy)
+    }
+
+    fn is_indexed(&self) -> bool {
+        self.ring.len() > IN_LINE_MAX
+    }
+
+    /// Makes the table of a ring that has just outgrown [`IN_LINE_MAX`].
+    fn index(&mut self) {
+        if self.is_indexed() {
+            let keyed = self.ring.iter().filter_map(|(key, copy)| Some(((*key)?, copy.sequence)));
+            self.by_key.extend(keyed);
+        }
     }
 
     fn forget_oldest(&mut self) {
@@ -139,6 +166,25 @@ mod tests {
         recent.extend_back(&[entry(9, 109), entry(10, 110)]);
         assert_eq!(recent.complete_from().get(), 9);
         assert_eq!(find(&recent, 109), Some(9));
+    }
+
+    #[test]
+    fn few_entries_take_no_table_and_many_are_found_all_the_same() {
+        let mut recent = Recent::after(Sequence::new(100).expect("small"));
+        for n in 101..=108 {
+            recent.push(&entry(n, n));
+        }
+        assert_eq!((recent.by_key.capacity(), find(&recent, 101)), (0, Some(101)));
+        let mut grown = Recent::after(Sequence::new(100).expect("small"));
+        for (recent, older, next) in [(&mut recent, 95..=100, 109), (&mut grown, 1..=100, 101)] {
+            let older: Vec<Entry> = older.map(|n| entry(n, n)).collect();
+            recent.extend_back(&older);
+            recent.push(&entry(next, next));
+            let oldest = older.first().map(|entry| entry.sequence.get());
+            assert_eq!(oldest.and_then(|n| find(recent, n)), oldest);
+            assert_eq!((find(recent, 100), find(recent, next)), (Some(100), Some(next)));
+            assert_eq!(recent.by_key.len(), recent.len());
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub struct Settings {
     /// For trying things out: demo accounts, and a temporary data folder unless one is set.
     #[arg(long)]
     pub dev: bool,
-    /// Where to listen; port 0 takes any free one.
+    /// Where to listen, several by commas; port 0 takes any free one.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
     /// The data folder.
@@ -281,7 +281,7 @@ mod tests {
             panic!("another command")
         };
         let (config, kept) = settings.load().expect("valid");
-        assert_eq!((config.server.listen.port(), config.server.shards), (0, 3));
+        assert_eq!((config.server.listen.all()[0].port(), config.server.shards), (0, 3));
         assert_eq!(config.store.path, PathBuf::from("here"));
         assert!(kept);
     }

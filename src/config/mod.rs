@@ -6,11 +6,13 @@
 //!
 //! Nothing here is secret (keys are named by their file), so all of it may be shown.
 
+mod addresses;
 mod layers;
 mod quantity;
 mod scratch;
 mod sections;
 
+pub use addresses::Addresses;
 pub use layers::{ConfigError, Flag, Layers, Origin};
 pub use quantity::{parse_duration, parse_size};
 pub use scratch::Scratch;

@@ -1,5 +1,6 @@
 //! The sections of the configuration: their keys, types and defaults.
 
+use super::addresses::Addresses;
 use super::quantity;
 use crate::gateway::listener::Network;
 use crate::identity;
@@ -13,13 +14,21 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
     /// Where both doors listen; port 0 takes any free one.
-    pub listen: SocketAddr,
+    pub listen: Addresses,
+    /// Where `/metrics` is served; `None`: nowhere. Port 0 takes any free one.
+    #[serde(with = "optional_address")]
+    pub metrics: Option<SocketAddr>,
     /// How many shards there are; 0 for one per core.
     pub shards: usize,
     /// The origins besides the server's own from which web pages may open a WebSocket.
     pub origins: Vec<String>,
     /// The balancers, addresses or networks, that begin every connection with a PROXY header.
     pub proxies: Vec<Network>,
+    /// The most connections in all, upgraded or not; 0 for as many as the limit of open files
+    /// allows.
+    pub connections_max: usize,
+    /// The most connections from one address of IPv4 or one /64 of IPv6; 0 sets no limit.
+    pub address_connections_max: usize,
     /// Whether `/echo` exists, a WebSocket that sends back what it gets: for conformance suites.
     pub echo: bool,
     /// Over how long GOAWAY tells clients to spread their coming back.
@@ -33,14 +42,41 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            listen: Addresses::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            metrics: None,
             shards: 0,
             origins: Vec::new(),
             proxies: Vec::new(),
+            connections_max: 0,
+            address_connections_max: 0,
             echo: false,
             goaway_spread: Duration::from_mins(1),
             drain_grace: Duration::from_secs(90),
         }
+    }
+}
+
+/// An address or an empty text, in serde's terms.
+mod optional_address {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::net::SocketAddr;
+
+    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<SocketAddr>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(address) => to.collect_str(address),
+            None => to.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(D::Error::custom) }
     }
 }
 
@@ -50,6 +86,8 @@ impl Default for Server {
 pub struct Http {
     /// The most HTTP connections of one shard.
     pub connections_max: usize,
+    /// The most handshakes of one shard under way, from being served to WELCOME; 0 sets no limit.
+    pub handshakes_max: usize,
     /// How long the head of a request may take to arrive.
     #[serde(with = "quantity::duration")]
     pub header_timeout: Duration,
@@ -65,6 +103,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             connections_max: 4096,
+            handshakes_max: 1024,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             body_bytes_max: 256 << 10,

@@ -8,7 +8,7 @@ use super::rest::Problem;
 use crate::model::ErrorCode;
 use axum::body::Body;
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
+    ALLOW, CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode, Version};
@@ -21,6 +21,10 @@ pub const SUBPROTOCOL: &str = "chasqui.v1";
 
 /// How many bytes a handshake's key stands for.
 const KEY_BYTES: usize = 16;
+
+/// What is answered where no upgrade was asked for: most often a proxy has taken it out.
+const NO_UPGRADE: &str = "no WebSocket upgrade has reached the server: a proxy on the way may have \
+    removed it; /message/receive works without";
 
 /// Who may upgrade, and to what.
 #[derive(Clone, Debug, Default)]
@@ -83,8 +87,9 @@ fn check_request<B>(request: &Request<B>) -> Result<(), Problem> {
             .with_header(ALLOW, HeaderValue::from_static("GET")));
     }
     if request.version() != Version::HTTP_11 || !is_upgrade_request(request) {
-        return Err(Problem::new(ErrorCode::Unsupported, "this path is for WebSockets only")
+        return Err(Problem::new(ErrorCode::Unsupported, NO_UPGRADE)
             .with_status(StatusCode::UPGRADE_REQUIRED)
+            .with_header(CONNECTION, HeaderValue::from_static("upgrade"))
             .with_header(UPGRADE, HeaderValue::from_static("websocket")));
     }
     if only(request.headers(), SEC_WEBSOCKET_VERSION) != Some("13") {
@@ -177,7 +182,10 @@ mod tests {
             }
             Err(problem) => {
                 let response = problem.into_response();
-                assert_eq!(response.headers().get(CACHE_CONTROL).expect("set"), "no-store");
+                let headers = response.headers();
+                assert_eq!(headers.get(CACHE_CONTROL).expect("set"), "no-store");
+                // One without the other would be a header for the next hop that leaks beyond it.
+                assert_eq!(headers.contains_key(UPGRADE), headers.contains_key(CONNECTION));
                 Err(response.status())
             }
         }

@@ -4,7 +4,7 @@
 //! [`EntryEncoder::frame`] puts a frame around it, with or without the client message id that only
 //! the sender's own devices get.
 
-use super::constants::tag;
+use super::constants::{frame, tag};
 use super::content::{self, Layout};
 use super::error::{Fault, ProtocolError};
 use super::reader::Reader;
@@ -78,38 +78,26 @@ impl<'a> EntryFrame<'a> {
 
     /// Appends the frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        super::ServerFrame::Entry(*self).encode(out);
+        Writer::new(out).frame(frame::ENTRY, |body| self.write(body));
     }
 }
 
 /// An entry with its content laid out, from which frames are made for its receivers.
 #[derive(Clone, Debug)]
-pub struct EntryEncoder {
+pub struct EntryEncoder<'a> {
     conversation: ConversationId,
-    sequence: Sequence,
-    ordinal: Ordinal,
-    sender: Option<UserId>,
-    sent_at: Timestamp,
-    client_message: Option<ClientMessageId>,
-    layout: Layout,
+    entry: &'a Entry,
+    layout: Layout<'a>,
 }
 
-impl EntryEncoder {
+impl<'a> EntryEncoder<'a> {
     /// Lays out `entry`.
-    pub fn new(conversation: ConversationId, entry: &Entry) -> Self {
-        Self {
-            conversation,
-            sequence: entry.sequence,
-            ordinal: entry.ordinal,
-            sender: entry.sender,
-            sent_at: entry.sent_at,
-            client_message: entry.client_message,
-            layout: content::encode_entry(entry),
-        }
+    pub fn new(conversation: ConversationId, entry: &'a Entry) -> Self {
+        Self { conversation, entry, layout: content::encode_entry(entry) }
     }
 
     /// Lays out `entry` as a preview: to show, not to keep.
-    pub fn preview(conversation: ConversationId, entry: &Entry) -> Self {
+    pub fn preview(conversation: ConversationId, entry: &'a Entry) -> Self {
         let mut encoder = Self::new(conversation, entry);
         encoder.layout.cut();
         encoder
@@ -117,15 +105,16 @@ impl EntryEncoder {
 
     /// The frame; with the client message id for the sender's own devices.
     pub fn frame(&self, to_sender: bool) -> EntryFrame<'_> {
+        let Entry { sequence, ordinal, sender, sent_at, client_message, .. } = *self.entry;
         EntryFrame {
             conversation: self.conversation,
-            sequence: self.sequence,
-            ordinal: self.ordinal,
-            sender: self.sender,
-            sent_at: self.sent_at,
+            sequence,
+            ordinal,
+            sender,
+            sent_at,
             kind: self.layout.kind,
-            body: &self.layout.body,
-            client_message: self.client_message.filter(|_| to_sender),
+            body: self.layout.body,
+            client_message: client_message.filter(|_| to_sender),
             tlvs: self.layout.tlvs(),
         }
     }

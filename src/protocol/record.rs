@@ -96,7 +96,7 @@ impl<'a> Record<'a> {
     }
 
     /// The record of `chat`; `last` is its last entry, laid out as a preview.
-    fn of_chat(chat: &'a Chat, last: Option<&'a EntryEncoder>) -> Self {
+    fn of_chat(chat: &'a Chat, last: Option<&'a EntryEncoder<'a>>) -> Self {
         let (peer, peer_cursor) = chat.peer.unzip();
         Self {
             conversation: chat.conversation.id,

@@ -28,6 +28,23 @@ pub(crate) const fn encoded_len(value: u64) -> usize {
 
 /// Appends `value`; one above [`NUMBER_MAX`] is a mistake of the caller and is capped.
 pub(crate) fn encode(value: u64, out: &mut Vec<u8>) {
+    let (bytes, length) = layout(value);
+    // All eight at once, since their number is then known to the compiler.
+    out.extend_from_slice(&bytes);
+    out.truncate(out.len() - (bytes.len() - length));
+}
+
+/// Writes `value` over `place`, which is as long as it is encoded.
+pub(crate) fn write(value: u64, place: &mut [u8]) {
+    let (bytes, length) = layout(value);
+    debug_assert_eq!(place.len(), length, "no room for {value}");
+    for (byte, value) in place.iter_mut().zip(bytes) {
+        *byte = value;
+    }
+}
+
+/// The bytes of `value`, and how many of them count.
+fn layout(value: u64) -> ([u8; 8], usize) {
     debug_assert!(value <= NUMBER_MAX, "{value} does not fit the protocol");
     let value = value.min(NUMBER_MAX);
     let length = encoded_len(value);
@@ -37,8 +54,9 @@ pub(crate) fn encode(value: u64, out: &mut Vec<u8>) {
         4 => 0b10,
         _ => 0b11,
     };
-    let bits = value | (prefix << (8 * length - 2));
-    out.extend_from_slice(bits.to_be_bytes().get(8 - length..).unwrap_or_default());
+    // From the top, so that the bytes that count come first.
+    let bits = value << (64 - 8 * length) | prefix << 62;
+    (bits.to_be_bytes(), length)
 }
 
 /// Takes one integer off the front of `bytes`: its value and what follows it.

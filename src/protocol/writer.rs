@@ -47,15 +47,21 @@ impl<'o> Writer<'o> {
 
     /// A varint length and whatever `write` writes.
     ///
-    /// The length is not known before: it is written behind the value and moved in front of it.
+    /// The length is not known before: it gets the one byte that most take, and the value makes room
+    /// if that was too little.
     pub(crate) fn nested(&mut self, write: impl FnOnce(&mut Writer<'_>)) {
         let start = self.out.len();
+        self.out.push(0);
         write(&mut Writer::new(self.out));
         let end = self.out.len();
-        self.count(end - start);
-        let width = self.out.len() - end;
-        if let Some(nested) = self.out.get_mut(start..) {
-            nested.rotate_right(width);
+        let len = u64::try_from(end - start - 1).unwrap_or(u64::MAX);
+        let width = varint::encoded_len(len);
+        if width > 1 {
+            self.out.resize(end + width - 1, 0);
+            self.out.copy_within(start + 1..end, start + width);
+        }
+        if let Some(length) = self.out.get_mut(start..start + width) {
+            varint::write(len, length);
         }
     }
 

@@ -1,5 +1,6 @@
-//! The listening sockets: one a shard on one port, between which the kernel spreads connections.
+//! The listening sockets: for each address one a shard, between which the kernel spreads connections.
 
+use super::ServerError;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -7,18 +8,26 @@ use std::net::{SocketAddr, TcpListener};
 /// How many finished handshakes may wait to be accepted, a shard.
 const BACKLOG: i32 = 4_096;
 
-/// Binds `count` sockets to one address; also the address, with the port that 0 stood for.
+/// Gives each of `shards` a socket on every address; also the addresses, with the ports that 0 stood
+/// for.
 pub(super) fn bind(
-    address: SocketAddr,
-    count: usize,
-) -> io::Result<(Vec<TcpListener>, SocketAddr)> {
-    let first = bind_one(address)?;
-    let address = first.local_addr()?;
-    let mut listeners = vec![first];
-    while listeners.len() < count {
-        listeners.push(bind_one(address)?);
+    addresses: &[SocketAddr],
+    shards: usize,
+) -> Result<(Vec<Vec<TcpListener>>, Vec<SocketAddr>), ServerError> {
+    let mut places: Vec<Vec<TcpListener>> = Vec::new();
+    places.resize_with(shards, Vec::new);
+    let mut bound = Vec::with_capacity(addresses.len());
+    for &asked in addresses {
+        let refused = |source| ServerError::Listen { address: asked, source };
+        let mut address = asked;
+        for listeners in &mut places {
+            let listener = bind_one(address).map_err(refused)?;
+            address = listener.local_addr().map_err(refused)?;
+            listeners.push(listener);
+        }
+        bound.push(address);
     }
-    Ok((listeners, address))
+    Ok((places, bound))
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
@@ -36,13 +45,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_sockets_share_the_port_that_was_given_out() {
+    fn every_shard_has_a_socket_on_every_address_with_the_port_that_was_given_out() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (listeners, address) = bind(any, 3).expect("bound");
-        assert_ne!(address.port(), 0);
-        for listener in &listeners {
-            assert_eq!(listener.local_addr().expect("bound"), address);
+        let (places, addresses) = bind(&[any, any], 3).expect("bound");
+        assert_eq!((places.len(), addresses.len()), (3, 2));
+        assert!(addresses.iter().all(|address| address.port() != 0));
+        assert_ne!(addresses[0], addresses[1]);
+        for listeners in &places {
+            let at = listeners.iter().map(|listener| listener.local_addr().expect("bound"));
+            assert!(at.eq(addresses.iter().copied()));
         }
-        assert_eq!(listeners.len(), 3);
+    }
+
+    #[test]
+    fn the_address_that_cannot_be_had_is_named() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let nobodys = SocketAddr::from(([192, 0, 2, 1], 0));
+        let refused = bind(&[any, nobodys], 1).expect_err("not an address of this machine");
+        assert_eq!(refused.to_string(), "cannot listen on 192.0.2.1:0");
     }
 }

@@ -10,10 +10,13 @@
 //! ```
 
 mod demo;
+mod files;
 mod listeners;
+mod metrics;
 mod shards;
 mod upkeep;
 
+use crate::admission::{Admission, Limits};
 use crate::chat::{self, Chat};
 use crate::cli::output;
 use crate::clock::Clock;
@@ -25,7 +28,7 @@ use crate::protocol::{CloseCode, Goaway};
 use crate::shard::{Services, ShardHandle, seats};
 use crate::store::embedded::{Embedded, Hooks, OpenError, Stats, WriteFailure};
 use crate::store::{Cursors, Log, Store, StoreError};
-use shards::Threads;
+use shards::{Doors, Threads};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -74,6 +77,7 @@ pub enum ServerError {
 
 /// Serves until a signal ends it. With `dev`, makes the demo accounts ready and prints them.
 pub fn run(config: &Config, dev: bool) -> Result<(), ServerError> {
+    files::raise_limit();
     let options = config.store_options();
     let store = Embedded::open(&options, Hooks::new(&options, end_at_once))?;
     let keys = Keys::open(&config.key_file())?;
@@ -100,21 +104,34 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let clock = Clock::new(store.latest_time().await?);
     let identity = Identity::new(store.clone(), keys, config.identity_settings());
     let chat = Chat::new(store.clone(), chat_settings(config));
-    let (listeners, address) = listeners::bind(config.server.listen, config.shards())
-        .map_err(|source| ServerError::Listen { address: config.server.listen, source })?;
+    let (listeners, addresses) = listeners::bind(config.server.listen.all(), config.shards())?;
     let (handle, seats) = seats(listeners.len(), config.websocket.device_connections_max);
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
     let (shutdown, told) = watch::channel(false);
-    let mut threads = Threads::start(config, places, &handle, &services, &told)?;
+    let admission = Admission::new(admission_limits(config));
+    let doors = Doors { handle: handle.clone(), admission: admission.clone(), shutdown: told };
+    let metrics = metrics::Door::bind(config.server.metrics)?;
+    let mut threads = Threads::start(config, places, &doors, &services)?;
     threads.started().await?;
     let pending = store.pending().await?;
     handle.recover(pending.iter().map(|pending| pending.conversation));
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
-    output::print(&format!("listening on http://{address}\n{demo}"))?;
-    tracing::info!(%address, shards = threads.len(), recovered = pending.len(), "serving");
+    let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
+    if let Some(door) = metrics {
+        let sources = metrics::Sources {
+            shards: handle.clone(),
+            listeners: threads.counters(),
+            admission,
+            store: store.clone(),
+            started: clock.now(),
+        };
+        tokio::spawn(door.serve(sources));
+    }
+    output::print(&format!("{}{announced}{demo}", announcement(&addresses)))?;
+    tracing::info!(?addresses, shards = threads.len(), recovered = pending.len(), "serving");
     tokio::select! {
         () = signals.next() => {}
         () = threads.ended() => return Err(ServerError::Shard),
@@ -132,6 +149,13 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     tracing::info!(commits, syncs, appends, entries, bytes, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// A line for each address, with the ports that 0 stood for.
+fn announcement(addresses: &[SocketAddr]) -> String {
+    addresses
+        .iter()
+        .fold(String::new(), |lines, address| lines + &format!("listening on http://{address}\n"))
 }
 
 #[expect(clippy::exit, reason = "whoever signals twice wants it to end now")]
@@ -169,6 +193,14 @@ async fn wait_until(
     };
     if tokio::time::timeout(at_most, waiting).await.is_err() {
         tracing::info!(?at_most, "stopped waiting");
+    }
+}
+
+/// What the configuration and the system say of the number of connections.
+fn admission_limits(config: &Config) -> Limits {
+    Limits {
+        connections_max: files::connections_max(config.server.connections_max),
+        address_connections_max: config.server.address_connections_max,
     }
 }
 

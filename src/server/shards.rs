@@ -1,6 +1,7 @@
 //! The threads of the shards: on each a runtime of its own, the shard's loop and its HTTP listener.
 
 use super::ServerError;
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::gateway::{listener, rest, upgrade};
 use crate::session::Limits;
@@ -9,16 +10,27 @@ use crate::store::Store;
 use axum::Router;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tokio::sync::{mpsc, watch};
 
 /// How long requests under way may take to end once the server stops.
 const REQUESTS_END_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// What the doors of all shards share.
+pub(super) struct Doors {
+    /// Where commands go.
+    pub(super) handle: ShardHandle,
+    /// Who counts the connections.
+    pub(super) admission: Admission,
+    /// Tells when no further requests are taken.
+    pub(super) shutdown: watch::Receiver<bool>,
+}
+
 /// What one thread is given.
 struct Place<S> {
     seat: Seat,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     services: Services<S>,
     connections: ConnectionSettings,
     http: listener::Settings,
@@ -34,47 +46,57 @@ enum News {
 
 /// The running shards.
 pub(super) struct Threads {
-    threads: Vec<JoinHandle<io::Result<()>>>,
+    handles: Vec<JoinHandle<io::Result<()>>>,
+    /// Those of each listener.
+    counters: Vec<Arc<listener::Counters>>,
     news: mpsc::UnboundedReceiver<News>,
 }
 
 impl Threads {
-    /// Puts each shard on a thread, with the socket it listens on.
+    /// Puts each shard on a thread, with the sockets it listens on.
     pub(super) fn start<S: Store>(
         config: &Config,
-        places: Vec<(Seat, TcpListener)>,
-        handle: &ShardHandle,
+        places: Vec<(Seat, Vec<TcpListener>)>,
+        doors: &Doors,
         services: &Services<S>,
-        shutdown: &watch::Receiver<bool>,
     ) -> Result<Self, ServerError> {
+        let Doors { handle, admission, shutdown } = doors;
         let (told, news) = mpsc::unbounded_channel();
         let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
-        let mut threads = Vec::with_capacity(places.len());
-        for (index, (seat, listener)) in places.into_iter().enumerate() {
+        let mut handles = Vec::with_capacity(places.len());
+        let mut counters = Vec::with_capacity(places.len());
+        for (index, (seat, listeners)) in places.into_iter().enumerate() {
+            let counting = Arc::<listener::Counters>::default();
+            counters.push(Arc::clone(&counting));
             let place = Place {
                 seat,
-                listener,
+                listeners,
                 services: services.clone(),
                 connections: connection_settings(config),
-                http: listener_settings(config),
+                http: listener_settings(config, admission, counting),
                 router: router.clone(),
                 shutdown: shutdown.clone(),
             };
             let told = told.clone();
             let named = thread::Builder::new().name(format!("shard-{index}"));
-            threads.push(named.spawn(move || live(place, &told))?);
+            handles.push(named.spawn(move || live(place, &told))?);
         }
-        Ok(Self { threads, news })
+        Ok(Self { handles, counters, news })
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.threads.len()
+        self.handles.len()
+    }
+
+    /// Where their listeners count.
+    pub(super) fn counters(&self) -> Vec<Arc<listener::Counters>> {
+        self.counters.clone()
     }
 
     /// Waits until all of them run.
     pub(super) async fn started(&mut self) -> Result<(), ServerError> {
-        for _ in 0..self.threads.len() {
+        for _ in 0..self.handles.len() {
             let Some(News::Started) = self.news.recv().await else {
                 return Err(ServerError::Shard);
             };
@@ -89,9 +111,9 @@ impl Threads {
 
     /// Waits until all of them have ended.
     pub(super) async fn join(self) {
-        let Self { threads, mut news } = self;
+        let Self { handles, mut news, .. } = self;
         while news.recv().await.is_some() {}
-        for thread in threads {
+        for thread in handles {
             if thread.join().is_err() {
                 tracing::error!("a shard has panicked");
             }
@@ -114,10 +136,11 @@ fn live<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Re
 }
 
 async fn work<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Result<()> {
-    let Place { seat, listener, services, connections, http, router, shutdown } = place;
+    let Place { seat, listeners, services, connections, http, router, shutdown } = place;
     let (local, shard) = seat.start(services, connections)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let door = listener::serve(listener, router, local, http, shutdown);
+    let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
+    let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
+    let door = listener::serve(listeners, router, local, http, shutdown);
     let door = tokio::task::spawn_local(door);
     drop(told.send(News::Started));
     let ended = shard.await;
@@ -141,9 +164,15 @@ fn connection_settings(config: &Config) -> ConnectionSettings {
     }
 }
 
-fn listener_settings(config: &Config) -> listener::Settings {
+fn listener_settings(
+    config: &Config,
+    admission: &Admission,
+    counters: Arc<listener::Counters>,
+) -> listener::Settings {
     listener::Settings {
+        admission: admission.clone(),
         connections_max: u32::try_from(config.http.connections_max).unwrap_or(u32::MAX),
+        handshakes_max: u32::try_from(config.http.handshakes_max).unwrap_or(u32::MAX),
         idle_timeout: config.http.header_timeout,
         drain_timeout: REQUESTS_END_MAX,
         proxies: config.server.proxies.clone(),
@@ -151,6 +180,7 @@ fn listener_settings(config: &Config) -> listener::Settings {
             origins: config.server.origins.clone(),
             echo: config.server.echo,
         },
+        counters,
     }
 }
 

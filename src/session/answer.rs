@@ -14,15 +14,13 @@ impl Active {
         &mut self,
         rid: u64,
         result: &Result<Outcome, CommandError>,
-        effects: &mut Effects<'_>,
+        effects: &mut Effects,
     ) {
         let Some(kind) = self.requests.remove(rid) else { return };
         match (kind, result) {
             (Kind::Send, Ok(Outcome::Sent(sent))) => effects.send(&frame_of(rid, sent)),
             (Kind::Sync, Ok(Outcome::Synced(synced))) => {
-                let mut out = Vec::new();
-                encode_synced(rid, synced, &mut out);
-                effects.send_encoded(out);
+                effects.send_encoded(|out| encode_synced(rid, synced, out));
             }
             (Kind::Fetch, Ok(Outcome::Fetched(fetched))) => {
                 send_entries(fetched, self.actor().user, effects);
@@ -36,7 +34,7 @@ impl Active {
 
     /// Refuses a request. A SEND that invites to send again holds the connection, and its ERROR
     /// has the retry flag: by that flag alone a client knows of the hold.
-    fn refuse(&mut self, rid: u64, kind: Kind, error: &CommandError, effects: &mut Effects<'_>) {
+    fn refuse(&mut self, rid: u64, kind: Kind, error: &CommandError, effects: &mut Effects) {
         let holds = kind == Kind::Send && invites_resend(error);
         if holds {
             self.hold();
@@ -55,12 +53,11 @@ fn frame_of(rid: u64, sent: &Sent) -> ServerFrame<'static> {
 }
 
 /// The entries of a page, each a frame of its own; a client's own with their client message ids.
-fn send_entries(fetched: &Fetched, reader: UserId, effects: &mut Effects<'_>) {
+fn send_entries(fetched: &Fetched, reader: UserId, effects: &mut Effects) {
     for entry in &fetched.entries {
-        let mut out = Vec::new();
         let own = entry.sender == Some(reader);
-        EntryEncoder::new(fetched.conversation, entry).encode(own, &mut out);
-        effects.send_encoded(out);
+        let encoder = EntryEncoder::new(fetched.conversation, entry);
+        effects.send_encoded(|out| encoder.encode(own, out));
     }
 }
 

@@ -1,13 +1,16 @@
 //! What a session wants done, and how it says so.
+//!
+//! Invariant: the frames of [`Effects`] lie one behind the other in one buffer, which is used again, so
+//! that saying something allocates nothing.
 
 use crate::model::{Actor, Command, CommandError, Epoch, ErrorCode, Secret};
 use crate::protocol::constants::error_flag;
 use crate::protocol::{CloseCode, ProtocolError, Refusal, ServerFrame};
-use bytes::Bytes;
+use std::ops::Range;
 
 /// What the driver is to do, in order.
 #[derive(Debug)]
-pub enum Effect {
+pub enum Effect<'e> {
     /// Find out who presents this token; the answer goes to `handle_grant`.
     Authenticate {
         /// The access token.
@@ -24,7 +27,7 @@ pub enum Effect {
         resumes: u32,
     },
     /// Write this: exactly one frame.
-    Send(Bytes),
+    Send(&'e [u8]),
     /// Write what is queued, then close.
     Close(CloseCode),
 }
@@ -113,24 +116,73 @@ impl From<&CommandError> for GrantError {
     }
 }
 
-/// Where effects go, with the few ways a session makes them.
-pub(super) struct Effects<'e>(pub(super) &'e mut Vec<Effect>);
+/// Where a session says what it wants done. Steps append; the driver takes everything out.
+#[derive(Debug, Default)]
+pub struct Effects {
+    said: Vec<Said>,
+    /// The frames that are to be written.
+    frames: Vec<u8>,
+}
 
-impl Effects<'_> {
-    pub(super) fn push(&mut self, effect: Effect) {
-        self.0.push(effect);
+/// An effect whose frame lies in the buffer.
+#[derive(Debug)]
+enum Said {
+    Authenticate { token: Secret },
+    Execute { rid: u64, command: Command, resumes: u32 },
+    Send(Range<usize>),
+    Close(CloseCode),
+}
+
+impl Effects {
+    /// Takes them out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = Effect<'_>> {
+        let Self { said, frames } = self;
+        said.drain(..).map(|said| match said {
+            Said::Authenticate { token } => Effect::Authenticate { token },
+            Said::Execute { rid, command, resumes } => Effect::Execute { rid, command, resumes },
+            Said::Send(place) => Effect::Send(frames.get(place).unwrap_or_default()),
+            Said::Close(code) => Effect::Close(code),
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.said.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// Gives memory back, but for so many effects and so many bytes of frames.
+    pub fn shrink_to(&mut self, effects: usize, frame_bytes: usize) {
+        self.said.shrink_to(effects);
+        if self.frames.capacity() > frame_bytes && self.is_empty() {
+            self.frames = Vec::new();
+        }
+    }
+
+    pub(super) fn authenticate(&mut self, token: Secret) {
+        self.said.push(Said::Authenticate { token });
+    }
+
+    pub(super) fn execute(&mut self, rid: u64, command: Command, resumes: u32) {
+        self.said.push(Said::Execute { rid, command, resumes });
     }
 
     pub(super) fn send(&mut self, frame: &ServerFrame<'_>) {
-        // All but ERROR texts and WELCOME fit, so that there is one allocation and no growth.
-        let mut out = Vec::with_capacity(48);
-        frame.encode(&mut out);
-        self.send_encoded(out);
+        self.send_encoded(|out| frame.encode(out));
     }
 
-    /// Sends one frame that is already bytes.
-    pub(super) fn send_encoded(&mut self, frame: Vec<u8>) {
-        self.0.push(Effect::Send(frame.into()));
+    /// Sends the one frame that `encode` appends.
+    pub(super) fn send_encoded(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        if self.said.is_empty() {
+            self.frames.clear();
+        }
+        let start = self.frames.len();
+        encode(&mut self.frames);
+        self.said.push(Said::Send(start..self.frames.len()));
     }
 
     /// Refuses one request, as the core would.
@@ -148,7 +200,7 @@ impl Effects<'_> {
     pub(super) fn violation(&mut self, error: &ProtocolError) {
         let text = error.to_string();
         self.send(&ServerFrame::Error(Refusal::of_protocol(error, &text)));
-        self.push(Effect::Close(CloseCode::Protocol));
+        self.said.push(Said::Close(CloseCode::Protocol));
     }
 
     /// Says why and closes.
@@ -161,7 +213,7 @@ impl Effects<'_> {
             retry_ms: 0,
             text,
         }));
-        self.push(Effect::Close(close));
+        self.said.push(Said::Close(close));
     }
 
     /// Closes, saying why where somebody may still read it.
@@ -171,7 +223,7 @@ impl Effects<'_> {
             CloseCode::Restart
             // Nobody is reading.
             | CloseCode::SlowConsumer
-            | CloseCode::Silent => return self.push(Effect::Close(close)),
+            | CloseCode::Silent => return self.said.push(Said::Close(close)),
             CloseCode::Overloaded | CloseCode::TooManyConnections => ErrorCode::Overloaded,
             CloseCode::Internal => ErrorCode::Internal,
             CloseCode::TokenExpired => ErrorCode::Expired,

@@ -21,13 +21,12 @@ mod limits;
 mod liveness;
 mod requests;
 
-pub use effect::{Effect, GrantError, Granted};
+pub use effect::{Effect, Effects, GrantError, Granted};
 pub use limits::Limits;
 
 use crate::model::{Actor, CommandError, Outcome, Timestamp};
 use crate::protocol::{CloseCode, Fault, Goaway, ProtocolError, ServerFrame, frames};
 use active::Active;
-use effect::Effects;
 use greeting::Pending;
 use liveness::Heard;
 
@@ -67,7 +66,7 @@ impl Session {
         now: Timestamp,
         limits: &Limits,
         message: &[u8],
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) {
         self.heard(now);
         if message.len() > limits.message_bytes_max {
@@ -94,7 +93,7 @@ impl Session {
         now: Timestamp,
         limits: &Limits,
         result: Result<Granted, GrantError>,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) {
         let state = std::mem::replace(&mut self.state, State::Closed);
         let State::Authenticating(pending) = state else {
@@ -104,11 +103,11 @@ impl Session {
         self.heard(now);
         match result {
             Ok(granted) => {
-                let (active, kept) = pending.admit(now, limits, granted, &mut Effects(effects));
+                let (active, kept) = pending.admit(now, limits, granted, effects);
                 self.state = State::Active(active);
                 self.serve_kept(limits, kept, effects);
             }
-            Err(error) => Effects(effects).refuse_connection(error.refusal(), error.close_code()),
+            Err(error) => effects.refuse_connection(error.refusal(), error.close_code()),
         }
     }
 
@@ -117,15 +116,15 @@ impl Session {
         &mut self,
         rid: u64,
         result: &Result<Outcome, CommandError>,
-        effects: &mut Vec<Effect>,
+        effects: &mut Effects,
     ) {
         if let State::Active(active) = &mut self.state {
-            active.answer(rid, result, &mut Effects(effects));
+            active.answer(rid, result, effects);
         }
     }
 
     /// Lets time pass: the HELLO deadline and silence. Called by the coarse sweep.
-    pub fn handle_tick(&mut self, now: Timestamp, limits: &Limits, effects: &mut Vec<Effect>) {
+    pub fn handle_tick(&mut self, now: Timestamp, limits: &Limits, effects: &mut Effects) {
         let patience = match &self.state {
             State::Greeting => limits.hello_deadline,
             State::Active(active) => limits.silence_max(active.ping_seconds()),
@@ -138,11 +137,11 @@ impl Session {
     }
 
     /// Announces that the server goes away. A connection without an actor is closed at once.
-    pub fn handle_drain(&mut self, goaway: Goaway, effects: &mut Vec<Effect>) {
+    pub fn handle_drain(&mut self, goaway: Goaway, effects: &mut Effects) {
         match self.state {
-            State::Active(_) => Effects(effects).send(&ServerFrame::Goaway(goaway)),
+            State::Active(_) => effects.send(&ServerFrame::Goaway(goaway)),
             State::Greeting | State::Authenticating(_) => {
-                Effects(effects).send(&ServerFrame::Goaway(goaway));
+                effects.send(&ServerFrame::Goaway(goaway));
                 self.handle_close(CloseCode::Restart, effects);
             }
             State::Closed => {}
@@ -150,18 +149,18 @@ impl Session {
     }
 
     /// Closes for a reason that lies outside the session, such as a revoked device.
-    pub fn handle_close(&mut self, code: CloseCode, effects: &mut Vec<Effect>) {
+    pub fn handle_close(&mut self, code: CloseCode, effects: &mut Effects) {
         if !self.is_closed() {
             self.state = State::Closed;
-            Effects(effects).close(code);
+            effects.close(code);
         }
     }
 
     /// Closes for a breach of the protocol that the driver found, such as a text message.
-    pub fn handle_violation(&mut self, error: &ProtocolError, effects: &mut Vec<Effect>) {
+    pub fn handle_violation(&mut self, error: &ProtocolError, effects: &mut Effects) {
         if !self.is_closed() {
             self.state = State::Closed;
-            Effects(effects).violation(error);
+            effects.violation(error);
         }
     }
 
@@ -207,10 +206,10 @@ impl Session {
     }
 
     /// Serves the frames of one message until one breaks the protocol.
-    fn take(&mut self, limits: &Limits, message: &[u8], effects: &mut Vec<Effect>) {
+    fn take(&mut self, limits: &Limits, message: &[u8], effects: &mut Effects) {
         let State::Active(active) = &mut self.state else { return };
         for frame in frames(message) {
-            let served = frame.and_then(|frame| active.take(limits, &frame, &mut Effects(effects)));
+            let served = frame.and_then(|frame| active.take(limits, &frame, effects));
             if let Err(error) = served {
                 return self.handle_violation(&error, effects);
             }

@@ -9,7 +9,6 @@ use super::ConnectionKey;
 use super::connection::{Connection, Flags, Phase, Role};
 use super::connections::Connections;
 use super::websocket::Violation;
-use bytes::Bytes;
 use fastwebsockets::OpCode;
 use std::net::Shutdown;
 use std::time::Duration;
@@ -49,10 +48,11 @@ impl Connections {
         connection.partial = None;
         connection.phase = Phase::Closing;
         connection.end_within(self.now, END_GRACE);
+        self.entrance.pass_through(key);
         self.announce_closed(key, actor);
-        let payload =
-            code.map_or_else(Bytes::new, |code| Bytes::copy_from_slice(&code.to_be_bytes()));
-        if !self.queue(key, OpCode::Close, payload.clone()) {
+        let code = code.map(u16::to_be_bytes);
+        let payload = code.as_ref().map_or(&[][..], |code| code);
+        if !self.queue(key, OpCode::Close, payload) {
             self.abandon_outbox(key);
             self.queue(key, OpCode::Close, payload);
         }
@@ -131,7 +131,10 @@ impl Connections {
         if self.slab.get_mut(key).is_some_and(|connection| connection.is_served()) {
             self.announce_closed(key, self.actor(key));
         }
-        drop(self.slab.remove(key));
+        if self.slab.remove(key).is_some() {
+            self.counters.connections.subtract_one();
+            self.entrance.leave(key);
+        }
     }
 
     /// Visits the next part of the connections: silence, stalls, deadlines.

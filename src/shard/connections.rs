@@ -10,24 +10,28 @@
 //! client, after its last command.
 
 use super::connection::{Connection, Flags, Phase, Role};
+use super::counters::Counters;
+use super::entrance::Entrance;
 use super::epoll::{Batch, Epoll, Readiness};
 use super::inbound::{Partial, Unread};
 use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
 use super::settings::{Mode, Settings};
 use super::slab::Slab;
 use super::turn::{EVENTS_PER_TURN, READ_BYTES};
+use super::websocket::Message;
 use super::{ConnectionKey, turn::Budget};
 use crate::model::{Actor, Command, CommandError, Outcome, Secret, Timestamp};
 use crate::protocol::{CloseCode, Goaway};
-use crate::session::{Effect, GrantError, Granted, Limits, Session};
-use bytes::Bytes;
+use crate::session::{Effect, Effects, GrantError, Granted, Limits, Session};
 use fastwebsockets::OpCode;
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 
-/// How many effects of one step the shard keeps room for.
+/// How many effects of one step the shard keeps room for, and how many bytes of frames in them.
 const EFFECTS_KEPT: usize = 1_024;
+const FRAME_BYTES_KEPT: usize = 64 << 10;
 
 /// What connections ask of the rest of the shard.
 #[derive(Debug)]
@@ -61,9 +65,30 @@ pub(crate) enum Event {
     },
 }
 
+/// Who has something to be written, and outboxes for those who will.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    /// Connections with something to write and a socket that may take it.
+    pub(super) dirty: VecDeque<ConnectionKey>,
+    pub(super) spares: Spares,
+}
+
+impl Outgoing {
+    /// The outbox of a connection, which is listed for writing.
+    fn outbox<'c>(&mut self, key: ConnectionKey, connection: &'c mut Connection) -> &'c mut Outbox {
+        let Connection { outbox, flags, .. } = connection;
+        let outbox = self.spares.lend(outbox);
+        if outbox.stalled_since().is_none() && flags.set(Flags::DIRTY) {
+            self.dirty.push_back(key);
+        }
+        outbox
+    }
+}
+
 /// The connections of one shard.
 pub(crate) struct Connections {
     pub(super) settings: Settings,
+    pub(super) counters: Arc<Counters>,
     pub(super) now: Timestamp,
     pub(super) slab: Slab,
     pub(super) epoll: Epoll,
@@ -72,13 +97,12 @@ pub(crate) struct Connections {
     pub(super) buffer: Vec<u8>,
     /// Connections with something to read that their last visit left.
     pub(super) queued: VecDeque<ConnectionKey>,
-    /// Connections with something to write and a socket that may take it.
-    pub(super) dirty: VecDeque<ConnectionKey>,
+    pub(super) outgoing: Outgoing,
     pub(super) budget: Budget,
     /// What the rest of the shard has not taken yet.
     pub(super) events: VecDeque<Event>,
-    effects: Vec<Effect>,
-    pub(super) spares: Spares,
+    pub(super) entrance: Entrance,
+    effects: Effects,
     /// The next slot that the sweep visits.
     pub(super) swept: u32,
     /// Set while the server shuts down, with the next slot to be told.
@@ -87,20 +111,21 @@ pub(crate) struct Connections {
 
 impl Connections {
     /// No connections yet.
-    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, counters: Arc<Counters>) -> io::Result<Self> {
         Ok(Self {
             settings,
+            counters,
             now: Timestamp::ZERO,
             slab: Slab::new(),
             epoll: Epoll::new()?,
             batch: Batch::with_capacity(EVENTS_PER_TURN),
             buffer: vec![0; READ_BYTES],
             queued: VecDeque::new(),
-            dirty: VecDeque::new(),
+            outgoing: Outgoing::default(),
             budget: Budget::default(),
             events: VecDeque::new(),
-            effects: Vec::new(),
-            spares: Spares::default(),
+            entrance: Entrance::default(),
+            effects: Effects::default(),
             swept: 0,
             draining: None,
         })
@@ -123,7 +148,7 @@ impl Connections {
 
     /// The next thing that the rest of the shard has to do.
     pub(super) fn pop_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop_front().or_else(|| self.next_greeting())
     }
 
     /// Takes over a socket whose upgrade was just answered. `early` is what the client had sent
@@ -154,6 +179,8 @@ impl Connections {
             self.slab.remove(key);
             return Err(error);
         }
+        self.counters.handshakes.add(1);
+        self.counters.connections.add(1);
         if !early.is_empty() {
             self.read_later(key);
         }
@@ -171,6 +198,7 @@ impl Connections {
         result: Result<Granted, GrantError>,
     ) -> bool {
         let served = self.answered(key);
+        self.entrance.pass_through(key);
         if served {
             let actor = result.as_ref().ok().map(|granted| granted.actor);
             self.step_as(key, actor, |session, now, limits, effects| {
@@ -197,19 +225,20 @@ impl Connections {
 
     /// Queues a push, a WebSocket message with its head, unless the connection is gone, full, has
     /// not asked for such pushes or has not been welcomed yet: then its first SYNC will tell.
-    pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Bytes, class: PushClass) {
+    pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Message, class: PushClass) {
         let bound = self.settings.outbox_bytes_max;
         if let Some(outbox) = self.outbox_for(key, |session| class.is_wanted(session)) {
-            outbox.push(message, class, bound);
-            self.write_later(key);
+            let dropped = outbox.push(message, class, bound);
+            self.counters.deliveries.add(usize::from(dropped == 0));
+            self.counters.deliveries_dropped.add(dropped);
         }
     }
 
     /// Tells a client that pushes for it were lost, once everything queued for it has been written.
     pub(crate) fn mark_resync(&mut self, key: ConnectionKey, reason: ResyncReason) {
         if let Some(outbox) = self.outbox_for(key, Session::is_active) {
-            outbox.resync_later(reason);
-            self.write_later(key);
+            let dropped = outbox.resync_later(reason);
+            self.counters.deliveries_dropped.add(dropped);
         }
     }
 
@@ -229,9 +258,9 @@ impl Connections {
     pub(super) fn step(
         &mut self,
         key: ConnectionKey,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Vec<Effect>),
+        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
-        self.step_as(key, self.actor(key), run);
+        self.step_as(key, None, run);
     }
 
     /// The same where the step itself tells the session who its actor is. A session that closes
@@ -239,21 +268,26 @@ impl Connections {
     fn step_as(
         &mut self,
         key: ConnectionKey,
-        actor: Option<Actor>,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Vec<Effect>),
+        granted: Option<Actor>,
+        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
     ) {
-        let mut effects = std::mem::take(&mut self.effects);
-        if let Some(Connection { role: Role::Client(session), .. }) = self.slab.get_mut(key) {
-            run(session, self.now, &self.settings.limits, &mut effects);
+        let Some(Connection { role: Role::Client(session), .. }) = self.slab.get_mut(key) else {
+            return;
+        };
+        let actor = granted.or_else(|| session.actor());
+        run(session, self.now, &self.settings.limits, &mut self.effects);
+        if self.effects.is_empty() {
+            return;
         }
-        for effect in effects.drain(..) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain() {
             self.apply(key, actor, effect);
         }
-        effects.shrink_to(EFFECTS_KEPT);
+        effects.shrink_to(EFFECTS_KEPT, FRAME_BYTES_KEPT);
         self.effects = effects;
     }
 
-    fn apply(&mut self, key: ConnectionKey, actor: Option<Actor>, effect: Effect) {
+    fn apply(&mut self, key: ConnectionKey, actor: Option<Actor>, effect: Effect<'_>) {
         let Some(connection) = self.slab.get_mut(key) else { return };
         if !connection.is_served() {
             return;
@@ -261,16 +295,22 @@ impl Connections {
         match effect {
             Effect::Authenticate { token } => {
                 connection.executing = connection.executing.saturating_add(1);
-                self.events.push_back(Event::Authenticate { key, token });
+                self.entrance.queue_up(key, token);
             }
             Effect::Execute { rid, command, resumes } => {
                 let Some(actor) = actor else { return };
+                self.counters.messages.add(usize::from(matches!(command, Command::Send { .. })));
                 if rid != 0 {
                     connection.executing = connection.executing.saturating_add(1);
                 }
                 self.events.push_back(Event::Execute { key, actor, rid, command, resumes });
             }
-            Effect::Send(frame) => self.send(key, actor, OpCode::Binary, frame),
+            Effect::Send(frame) => {
+                self.counters.note_reply(frame);
+                if !self.queue(key, OpCode::Binary, frame) {
+                    self.begin_slow_close(key, actor);
+                }
+            }
             Effect::Close(code) => self.begin_close(key, actor, Some(code.number())),
         }
     }
@@ -281,7 +321,7 @@ impl Connections {
         key: ConnectionKey,
         actor: Option<Actor>,
         opcode: OpCode,
-        payload: Bytes,
+        payload: &[u8],
     ) {
         if !self.queue(key, opcode, payload) {
             self.begin_slow_close(key, actor);
@@ -289,12 +329,12 @@ impl Connections {
     }
 
     /// Queues a reply as one WebSocket message; tells whether there was room.
-    pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: Bytes) -> bool {
+    pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: &[u8]) -> bool {
         let Some(connection) = self.slab.get_mut(key) else { return true };
         let bound = self.settings.outbox_bound(&connection.role);
-        let fits = self.spares.lend(&mut connection.outbox).reply(opcode, payload, bound).is_ok();
-        self.write_later(key);
-        fits
+        let queued = self.outgoing.outbox(key, connection).reply(opcode, payload, bound);
+        self.counters.deliveries_dropped.add(queued.unwrap_or(0));
+        queued.is_ok()
     }
 
     /// Says that a client is gone.
@@ -319,7 +359,7 @@ impl Connections {
             && outbox.stalled_since().is_none()
             && connection.flags.set(Flags::DIRTY)
         {
-            self.dirty.push_back(key);
+            self.outgoing.dirty.push_back(key);
         }
     }
 
@@ -340,7 +380,7 @@ impl Connections {
         connection.is_served()
     }
 
-    /// Where a push goes, if the session wants it.
+    /// Where a push goes, if the session wants it. The connection is listed for writing.
     fn outbox_for(
         &mut self,
         key: ConnectionKey,
@@ -349,7 +389,7 @@ impl Connections {
         let connection = self.slab.get_mut(key)?;
         let takes = connection.phase == Phase::Open
             && matches!(&connection.role, Role::Client(session) if wants(session));
-        takes.then(|| self.spares.lend(&mut connection.outbox))
+        takes.then(|| self.outgoing.outbox(key, connection))
     }
 }
 

@@ -5,6 +5,7 @@ use super::fanout::Fanout;
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::owners::Owners;
 use super::registry::{Place, Registry};
+use super::wakes::Wakes;
 use crate::chat::{Chat, Lane, Request};
 use crate::clock::Clock;
 use crate::identity::Identity;
@@ -13,6 +14,7 @@ use crate::protocol::CloseCode;
 use crate::store::Store;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,7 @@ pub(super) struct Core<S> {
     pub(super) mailboxes: Mailboxes,
     pub(super) fanout: Fanout,
     pub(super) owners: Owners,
+    pub(super) wakes: Wakes,
     /// Whom connections that are not active yet may turn out to be: they are in the registry
     /// already, and come out of it if they close first.
     pub(super) greeting: RefCell<HashMap<ConnectionKey, Actor, ahash::RandomState>>,
@@ -74,7 +77,7 @@ impl<S: Store> Core<S> {
             let refused = (lane.resumes, self.clock.now());
             self.refused.borrow_mut().insert(lane.connection, refused);
         }
-        self.mailboxes.answer(origin, Err(error));
+        self.fanout.answer(origin, Err(error));
     }
 
     /// Whether a send comes behind one that was refused.
@@ -85,10 +88,12 @@ impl<S: Store> Core<S> {
     }
 
     /// Forgets what has been idle for a while.
-    pub(super) fn sweep(&self) {
-        let now = self.clock.now();
+    pub(super) fn sweep(&self, now: Timestamp) {
         self.owners.sweep(now);
-        self.refused.borrow_mut().retain(|_, (_, at)| now.since(*at) < REFUSED);
+        let mut refused = self.refused.borrow_mut();
+        refused.retain(|_, (_, at)| now.since(*at) < REFUSED);
+        give_back(&mut refused);
+        give_back(&mut self.greeting.borrow_mut());
     }
 
     /// Loads a conversation, which finishes what a crash left undone.
@@ -164,6 +169,14 @@ impl<S: Store> Core<S> {
     }
 }
 
+/// Shrinks a table of which less than a quarter is used: a rush must not be paid for ever after.
+/// What is left has room to double.
+pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V, ahash::RandomState>) {
+    if table.len() < table.capacity() / 4 {
+        table.shrink_to(table.len() * 2);
+    }
+}
+
 /// A mailbox had no room.
 pub(super) fn overloaded() -> CommandError {
     CommandError::overloaded("the server has too much to do")
@@ -180,10 +193,11 @@ pub(super) fn spawn<S: Store>(
     origin: Origin,
     task: impl Future<Output = Result<Outcome, CommandError>> + 'static,
 ) {
+    let task = core.wakes.gather(task);
     let core = Rc::clone(core);
     tokio::task::spawn_local(async move {
         let result = task.await;
-        core.mailboxes.answer(origin, result);
+        core.fanout.answer(origin, result);
     });
 }
 

@@ -1,30 +1,53 @@
-//! From what an owner tells to frames in mailboxes: each frame is encoded once, with its WebSocket
-//! head, and its bytes are shared by all receivers; each shard gets one message.
+//! From what an owner tells to frames on their way: each frame is encoded once, with its WebSocket
+//! head, and its bytes are shared by all receivers.
+//!
+//! What concerns connections of this shard goes straight into their outboxes; each other shard gets
+//! one message. So what one owner tells one connection arrives in the order in which it was told,
+//! answers and pushes alike: it takes the same way every time.
 
-use super::mailbox::{Mailboxes, Origin, Targets};
+use super::ConnectionKey;
+use super::counters::Counters;
+use super::mailbox::{Mailboxes, Origin, ShardMessage, Targets};
 use super::outbox::PushClass;
+use super::reactor::Reactor;
 use super::registry::{Place, Registry};
-use super::websocket;
+use super::websocket::{self, Message};
 use crate::chat::{CursorMoved, Emit};
-use crate::model::{ConversationId, Entry, EphemeralKind, UserId};
+use crate::model::{CommandError, ConversationId, Entry, EphemeralKind, Outcome, UserId};
 use crate::protocol::{CursorFrame, EntryEncoder, EphemeralFrame, ServerFrame};
-use bytes::Bytes;
-use smallvec::{SmallVec, smallvec};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// See the module.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Fanout {
+    shard: usize,
+    reactor: Rc<Reactor>,
     mailboxes: Mailboxes,
     registry: Arc<Registry>,
+    /// Those of the shard that this one speaks for.
+    counters: Arc<Counters>,
+    scratch: RefCell<Scratch>,
 }
 
-/// The connections that a frame goes to, by shard: on the stack unless there are many.
-struct Audience(SmallVec<[Targets; 4]>);
+/// What a push takes until it has left, kept so that it need not be allocated again.
+#[derive(Debug)]
+struct Scratch {
+    others: Audience,
+    /// The sender's own connections, which are told more.
+    own: Audience,
+    /// Where frames are laid out.
+    frame: Vec<u8>,
+}
+
+/// The connections that a frame goes to, by shard.
+#[derive(Debug)]
+struct Audience(Vec<Vec<ConnectionKey>>);
 
 impl Audience {
     fn new(shards: usize) -> Self {
-        Self(smallvec![Targets::new(); shards])
+        Self(vec![Vec::new(); shards])
     }
 
     fn add(&mut self, place: Place) {
@@ -35,19 +58,43 @@ impl Audience {
 }
 
 impl Fanout {
-    pub(super) fn new(mailboxes: Mailboxes, registry: Arc<Registry>) -> Self {
-        Self { mailboxes, registry }
+    /// The fan-out of one shard.
+    pub(super) fn new(
+        shard: usize,
+        reactor: Rc<Reactor>,
+        mailboxes: Mailboxes,
+        registry: Arc<Registry>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        let audience = || Audience::new(mailboxes.len());
+        let scratch = Scratch { others: audience(), own: audience(), frame: Vec::new() };
+        Self { shard, reactor, mailboxes, registry, counters, scratch: RefCell::new(scratch) }
+    }
+
+    /// Answers whoever asked.
+    pub(super) fn answer(&self, origin: Origin, result: Result<Outcome, CommandError>) {
+        match origin {
+            // Whoever awaited it may have gone away.
+            Origin::Call(reply) => drop(reply.send(result)),
+            Origin::Connection { rid: 0, .. } => {}
+            Origin::Connection { shard, key, rid } if shard == self.shard => {
+                self.reactor.hand_over(|connections| connections.reply(key, rid, &result));
+            }
+            Origin::Connection { shard, key, rid } => {
+                self.mailboxes.post(shard, ShardMessage::Reply { key, rid, result });
+            }
+        }
     }
 
     /// Tells one thing that an owner decided. Where an entry answers a request, the answer takes
     /// the place of the entry on the connection that asked.
     pub(super) fn tell(&self, conversation: ConversationId, emit: Emit<Origin>) {
         match emit {
-            Emit::Reply { ticket, result } => self.mailboxes.answer(ticket, result),
+            Emit::Reply { ticket, result } => self.answer(ticket, result),
             Emit::Entry { entry, audience, answer } => {
                 let asked = answer.as_ref().and_then(|(origin, _)| origin.place());
                 if let Some((origin, outcome)) = answer {
-                    self.mailboxes.answer(origin, Ok(outcome));
+                    self.answer(origin, Ok(outcome));
                 }
                 self.entry(conversation, &entry, &audience, asked);
             }
@@ -61,20 +108,19 @@ impl Fanout {
         audience: &[UserId],
         asked: Option<Place>,
     ) {
-        let mut own = Audience::new(self.mailboxes.len());
-        let mut others = Audience::new(self.mailboxes.len());
+        let Scratch { others, own, frame } = &mut *self.scratch.borrow_mut();
         for user in audience {
             let sent_it = Some(*user) == entry.sender;
             self.registry.reach(*user, |place| {
                 if Some(place) != asked {
-                    let audience = if sent_it { &mut own } else { &mut others };
-                    audience.add(place);
+                    if sent_it { own.add(place) } else { others.add(place) }
                 }
             });
         }
-        let encoder = EntryEncoder::new(conversation, entry);
         for (audience, to_sender) in [(others, false), (own, true)] {
-            self.deliver(audience, PushClass::Entry, |out| encoder.encode(to_sender, out));
+            self.deliver(audience, frame, PushClass::Entry, |out| {
+                EntryEncoder::new(conversation, entry).encode(to_sender, out);
+            });
         }
     }
 
@@ -87,8 +133,7 @@ impl Fanout {
             read: moved.cursor.read,
             read_ordinal: moved.cursor.read_ordinal,
         });
-        let audience = self.reach(&moved.audience, from);
-        self.deliver(audience, PushClass::Cursor, |out| frame.encode(out));
+        self.push(&moved.audience, |place| Some(place) != from, PushClass::Cursor, &frame);
     }
 
     /// Carries typing and the like to everyone in `users`, but not to who does it.
@@ -101,35 +146,57 @@ impl Fanout {
         let others: Vec<UserId> = users.iter().copied().filter(|other| *other != user).collect();
         let frame =
             ServerFrame::Ephemeral(EphemeralFrame { conversation, user: Some(user), kind, body });
-        let audience = self.reach(&others, None);
-        self.deliver(audience, PushClass::Ephemeral, |out| frame.encode(out));
+        self.push(&others, |_| true, PushClass::Ephemeral, &frame);
     }
 
-    fn reach(&self, users: &[UserId], except: Option<Place>) -> Audience {
-        let mut audience = Audience::new(self.mailboxes.len());
+    /// Sends one frame to every connection of `users` that `hears` it.
+    fn push(
+        &self,
+        users: &[UserId],
+        hears: impl Fn(Place) -> bool,
+        class: PushClass,
+        frame: &ServerFrame<'_>,
+    ) {
+        let Scratch { others, frame: scratch, .. } = &mut *self.scratch.borrow_mut();
         for user in users {
             self.registry.reach(*user, |place| {
-                if Some(place) != except {
-                    audience.add(place);
+                if hears(place) {
+                    others.add(place);
                 }
             });
         }
-        audience
+        self.deliver(others, scratch, class, |out| frame.encode(out));
     }
 
-    /// Encodes a frame once if anyone gets it, and sends it to each shard that has receivers.
-    fn deliver(&self, audience: Audience, class: PushClass, encode: impl Fn(&mut Vec<u8>)) {
-        let mut message: Option<Bytes> = None;
-        for (shard, targets) in audience.0.into_iter().enumerate() {
+    /// Encodes a frame once if anyone gets it, sends it to each shard that has receivers, and leaves the
+    /// audience empty.
+    fn deliver(
+        &self,
+        audience: &mut Audience,
+        scratch: &mut Vec<u8>,
+        class: PushClass,
+        encode: impl Fn(&mut Vec<u8>),
+    ) {
+        let mut message: Option<Message> = None;
+        for (shard, targets) in audience.0.iter_mut().enumerate() {
             if targets.is_empty() {
                 continue;
             }
-            let message = message.get_or_insert_with(|| {
-                let mut frame = Vec::new();
-                encode(&mut frame);
-                websocket::binary_message(&frame)
-            });
-            self.mailboxes.deliver(shard, targets, message.clone(), class);
+            let message =
+                message.get_or_insert_with(|| websocket::binary_message(scratch, &encode));
+            if shard == self.shard {
+                self.reactor.hand_over(|connections| {
+                    for key in targets.iter() {
+                        connections.deliver(*key, message, class);
+                    }
+                });
+            } else {
+                let message = Message::clone(message);
+                let targets = Targets::from_slice(targets);
+                let dropped = self.mailboxes.deliver(shard, targets, message, class);
+                self.counters.deliveries_dropped.add(dropped);
+            }
+            targets.clear();
         }
     }
 }

@@ -9,7 +9,6 @@ use super::connection::{Flags, Phase};
 use super::connections::Connections;
 use super::outbox::{Flush, ResyncReason};
 use crate::protocol::ServerFrame;
-use bytes::Bytes;
 use fastwebsockets::OpCode;
 
 /// How many writes one turn makes.
@@ -18,8 +17,8 @@ const WRITES_PER_TURN: usize = 512;
 impl Connections {
     /// Writes once to every connection that is owed something, up to a bound.
     pub(super) fn flush_dirty(&mut self) {
-        for _ in 0..self.dirty.len().min(WRITES_PER_TURN) {
-            let Some(key) = self.dirty.pop_front() else { return };
+        for _ in 0..self.outgoing.dirty.len().min(WRITES_PER_TURN) {
+            let Some(key) = self.outgoing.dirty.pop_front() else { return };
             if let Some(connection) = self.slab.get_mut(key) {
                 connection.flags.clear(Flags::DIRTY);
                 self.flush(key);
@@ -30,6 +29,7 @@ impl Connections {
     fn flush(&mut self, key: ConnectionKey) {
         let Some(connection) = self.slab.get_mut(key) else { return };
         let Some(outbox) = &mut connection.outbox else { return };
+        self.counters.writes.add(1);
         match outbox.write_to(&mut &connection.socket, self.now) {
             Ok(Flush::Drained) => self.drained(key),
             Ok(Flush::More) => self.write_later(key),
@@ -44,9 +44,12 @@ impl Connections {
         let Some(connection) = self.slab.get_mut(key) else { return };
         let Some(mut outbox) = connection.outbox.take() else { return };
         let resync = outbox.take_resync();
-        self.spares.put(outbox);
+        self.outgoing.spares.put(outbox);
         match resync {
-            Some(reason) => self.send(key, self.actor(key), OpCode::Binary, told(reason)),
+            Some(reason) => {
+                self.counters.resyncs.add(1);
+                self.send(key, self.actor(key), OpCode::Binary, &told(reason));
+            }
             None => self.settle(key),
         }
     }
@@ -63,8 +66,8 @@ impl Connections {
 }
 
 /// The frame that tells a client to synchronise again.
-fn told(reason: ResyncReason) -> Bytes {
+fn told(reason: ResyncReason) -> Vec<u8> {
     let mut frame = Vec::new();
     ServerFrame::Resync { reason: reason.number() }.encode(&mut frame);
-    frame.into()
+    frame
 }

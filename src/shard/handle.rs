@@ -1,10 +1,12 @@
 //! The shards as the doors see them: somewhere to send commands, and somewhere to leave a socket.
 
 use super::core::{overloaded, owner_of};
+use super::counters::{Counters, Counts};
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::perform::conversation_of;
 use super::reactor::Reactor;
 use super::settings::Mode;
+use crate::admission::Admitted;
 use crate::clock::Clock;
 use crate::model::{Actor, Command, CommandError, ErrorCode, Outcome};
 use crate::protocol::{CloseCode, Goaway};
@@ -18,6 +20,7 @@ use tokio::sync::oneshot;
 #[derive(Clone, Debug)]
 pub struct ShardHandle {
     mailboxes: Mailboxes,
+    counters: Arc<[Arc<Counters>]>,
     /// Where the next command without a conversation goes.
     next: Arc<AtomicUsize>,
     draining: Arc<AtomicBool>,
@@ -33,8 +36,8 @@ pub struct Census {
 }
 
 impl ShardHandle {
-    pub(super) fn new(mailboxes: Mailboxes) -> Self {
-        Self { mailboxes, next: Arc::default(), draining: Arc::default() }
+    pub(super) fn new(mailboxes: Mailboxes, counters: Arc<[Arc<Counters>]>) -> Self {
+        Self { mailboxes, counters, next: Arc::default(), draining: Arc::default() }
     }
 
     /// Performs a command for an actor, or for nobody yet, and awaits what came of it.
@@ -103,6 +106,15 @@ impl ShardHandle {
         }
     }
 
+    /// What all shards have counted. They are not asked: a shard that is busy answers as well.
+    pub fn counts(&self) -> Counts {
+        let mut total = Counts::default();
+        for counters in self.counters.iter() {
+            total.add(&counters.counts());
+        }
+        total
+    }
+
     /// What is left to do.
     pub async fn census(&self) -> Census {
         let mut total = Census::default();
@@ -135,17 +147,21 @@ pub struct LocalShard {
 
 impl LocalShard {
     /// Takes over an upgraded WebSocket and the bytes that were read behind its handshake.
-    pub fn adopt(&self, socket: TcpStream, early: &[u8]) {
-        self.enter(socket, early, Mode::Client);
+    pub fn adopt(&self, socket: TcpStream, early: &[u8], admitted: Admitted) {
+        self.enter(socket, early, Mode::Client, admitted);
     }
 
     /// Takes over an upgraded WebSocket that sends back what it gets.
-    pub fn adopt_echo(&self, socket: TcpStream, early: &[u8]) {
-        self.enter(socket, early, Mode::Echo);
+    pub fn adopt_echo(&self, socket: TcpStream, early: &[u8], admitted: Admitted) {
+        self.enter(socket, early, Mode::Echo, admitted);
     }
 
-    fn enter(&self, socket: TcpStream, early: &[u8], mode: Mode) {
-        let adopted = self.reactor.enter(self.clock.now(), |c| c.adopt(socket, early, mode));
+    fn enter(&self, socket: TcpStream, early: &[u8], mode: Mode, admitted: Admitted) {
+        let adopted = self.reactor.enter(self.clock.now(), |connections| {
+            let key = connections.adopt(socket, early, mode)?;
+            connections.admit(key, admitted);
+            std::io::Result::Ok(())
+        });
         if let Err(error) = adopted {
             tracing::warn!(%error, "a WebSocket could not be taken over");
         }
@@ -165,6 +181,7 @@ mod scripted {
     use super::{ShardHandle, ShardMessage};
     use crate::model::{Actor, Command, CommandError, Outcome};
     use crate::shard::mailbox::{Inbox, Origin, mailboxes};
+    use std::sync::Arc;
     use tokio::sync::oneshot;
 
     /// One command on its way.
@@ -184,7 +201,7 @@ mod scripted {
         /// A handle whose commands arrive at a script.
         pub(crate) fn scripted() -> (Self, Script) {
             let (mailboxes, mut inboxes) = mailboxes(1);
-            (Self::new(mailboxes), Script(inboxes.remove(0)))
+            (Self::new(mailboxes, Arc::default()), Script(inboxes.remove(0)))
         }
     }
 

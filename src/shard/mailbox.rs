@@ -1,7 +1,8 @@
 //! What shards say to each other, and the bounded queue it goes through.
 //!
-//! Each shard has one mailbox, so what one owner sends to one connection arrives in the order in
-//! which it was sent, answers and pushes alike. Invariants:
+//! Each shard has one mailbox, so what the owners of one shard send to a connection of another arrives
+//! in the order in which it was sent, answers and pushes alike. What they tell connections of their
+//! own shard does not come this way (see `fanout`). Invariants:
 //! - Commands and deliveries are each bounded in number. A command that finds no room is refused,
 //!   surely not applied. A delivery that finds none is dropped and its connections are marked, to
 //!   be told to synchronise again.
@@ -11,11 +12,11 @@ use super::ConnectionKey;
 use super::handle::Census;
 use super::outbox::PushClass;
 use super::registry::Place;
+use super::websocket::Message;
 use crate::chat::{Lane, Request};
 use crate::model::{Actor, Command, CommandError, ConversationId, Outcome};
 use crate::protocol::{CloseCode, Goaway};
 use crate::session::{GrantError, Granted};
-use bytes::Bytes;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -115,7 +116,7 @@ pub(crate) enum ShardMessage {
         /// Which.
         targets: Targets,
         /// The frame behind its WebSocket head, shared by all receivers.
-        message: Bytes,
+        message: Message,
         /// What becomes of it where there is no room.
         class: PushClass,
     },
@@ -200,18 +201,26 @@ impl Mailboxes {
         mailbox.sender.send(message).map_err(|refused| refused.0)
     }
 
-    /// Sends a frame to connections of a shard, or marks them as having missed one.
-    pub(crate) fn deliver(&self, shard: usize, targets: Targets, message: Bytes, class: PushClass) {
-        let Some(mailbox) = self.0.get(shard) else { return };
+    /// Sends a frame to connections of a shard, or marks them as having missed one. Returns how many
+    /// miss it.
+    pub(crate) fn deliver(
+        &self,
+        shard: usize,
+        targets: Targets,
+        message: Message,
+        class: PushClass,
+    ) -> usize {
+        let Some(mailbox) = self.0.get(shard) else { return 0 };
         let load = &mailbox.load;
         if load.deliveries.load(Ordering::Relaxed) >= DELIVERIES_MAX {
             if class != PushClass::Ephemeral {
                 load.missed.mark(&targets);
             }
-            return;
+            return targets.len();
         }
         load.deliveries.fetch_add(targets.len(), Ordering::Relaxed);
         self.post(shard, ShardMessage::Deliver { targets, message, class });
+        0
     }
 
     /// Sends what always finds room: answers, verdicts, orders of the server.
@@ -220,17 +229,6 @@ impl Mailboxes {
             && mailbox.sender.send(message).is_err()
         {
             tracing::debug!(shard, "a shard has ended");
-        }
-    }
-
-    /// Answers whoever asked.
-    pub(crate) fn answer(&self, origin: Origin, result: Result<Outcome, CommandError>) {
-        match origin {
-            // Whoever awaited it may have gone away.
-            Origin::Call(reply) => drop(reply.send(result)),
-            Origin::Connection { shard, key, rid } => {
-                self.post(shard, ShardMessage::Reply { key, rid, result });
-            }
         }
     }
 }
@@ -347,9 +345,9 @@ mod tests {
         let inbox = inboxes.first().expect("one");
         inbox.load.deliveries.store(DELIVERIES_MAX, Ordering::Relaxed);
         let targets: Targets = [3, 64, 200].map(key).into_iter().collect();
-        mailboxes.deliver(0, targets.clone(), Bytes::new(), PushClass::Ephemeral);
+        mailboxes.deliver(0, targets.clone(), Message::default(), PushClass::Ephemeral);
         assert_eq!(inbox.take_missed(), (vec![], false));
-        mailboxes.deliver(0, targets, Bytes::new(), PushClass::Entry);
+        mailboxes.deliver(0, targets, Message::default(), PushClass::Entry);
         assert_eq!(inbox.take_missed(), (vec![3, 64, 200], false));
         assert_eq!(inbox.take_missed(), (vec![], false));
     }

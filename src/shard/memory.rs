@@ -12,6 +12,7 @@ use super::core::Core;
 use super::outbox::Flush;
 use super::reactor::Reactor;
 use super::seat::{ConnectionSettings, Mail, Services, handle, seats};
+use crate::model::Timestamp;
 use crate::session::{Granted, Session};
 use crate::store::Store;
 use std::fs::File;
@@ -55,32 +56,34 @@ impl<S: Store> MemoryShard<S> {
             connections.slab.insert(|generation| Connection::new(socket, generation, role))
         });
         let key = key.ok_or(io::ErrorKind::OutOfMemory)?;
-        let greeted = self.enter(|connections| {
-            connections.decode_in_memory(key, hello);
-            connections.pop_event().is_some()
-        });
-        if !greeted || !self.core.registry.attach(granted.actor, self.core.place(key)) {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        self.enter(|connections| connections.grant(key, Ok(granted)));
+        greet(&self.core, &self.reactor, (key, granted), hello)?;
         Ok(key)
+    }
+
+    /// Ends a connection as the end of its socket would.
+    pub fn disconnect(&self, key: ConnectionKey) {
+        self.enter(|connections| connections.drop_connection(key));
+        self.handle_events();
+    }
+
+    /// Forgets what a shard forgets that finds nothing done until `now`.
+    pub fn sweep(&self, now: Timestamp) {
+        self.core.sweep(now);
     }
 
     /// Acts on `bytes` as if one read had brought them. They are unmasked in place.
     pub fn receive(&self, key: ConnectionKey, bytes: &mut [u8]) {
-        let now = self.core.clock.now();
-        self.reactor.enter(now, |connections| connections.decode_in_memory(key, bytes));
-        while let Some(event) = self.reactor.enter(now, Connections::pop_event) {
-            handle(&self.core, &self.reactor, event);
-        }
+        self.enter(|connections| connections.decode_in_memory(key, bytes));
+        self.handle_events();
     }
 
     /// Lets the tasks and the mailbox work until neither has anything left.
     pub async fn settle(&mut self) {
         let mut ctx = Context::from_waker(Waker::noop());
+        let now = self.core.clock.now();
         loop {
             tokio::task::yield_now().await;
-            if !self.mail.receive(&mut ctx) {
+            if !self.mail.receive(&mut ctx, now) {
                 return;
             }
         }
@@ -94,7 +97,7 @@ impl<S: Store> MemoryShard<S> {
     pub fn write(&mut self, written: &mut dyn FnMut(ConnectionKey, &[u8])) {
         let mut bytes = std::mem::take(&mut self.written);
         self.enter(|connections| {
-            while let Some(key) = connections.dirty.pop_front() {
+            while let Some(key) = connections.outgoing.dirty.pop_front() {
                 bytes.clear();
                 if connections.write_in_memory(key, &mut bytes) {
                     written(key, &bytes);
@@ -104,9 +107,34 @@ impl<S: Store> MemoryShard<S> {
         self.written = bytes;
     }
 
+    fn handle_events(&self) {
+        while let Some(event) = self.enter(Connections::pop_event) {
+            handle(&self.core, &self.reactor, event);
+        }
+    }
+
     fn enter<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
         self.reactor.enter(self.core.clock.now(), act)
     }
+}
+
+/// Has a new connection say `hello` and grants it its actor, whatever token it showed.
+pub(super) fn greet<S: Store>(
+    core: &Core<S>,
+    reactor: &Reactor,
+    (key, granted): (ConnectionKey, Granted),
+    hello: &mut [u8],
+) -> io::Result<()> {
+    let now = core.clock.now();
+    let greeted = reactor.enter(now, |connections| {
+        connections.decode_in_memory(key, hello);
+        connections.pop_event().is_some()
+    });
+    if !greeted || !core.registry.attach(granted.actor, core.place(key)) {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    reactor.enter(now, |connections| connections.grant(key, Ok(granted)));
+    Ok(())
 }
 
 impl<S> std::fmt::Debug for MemoryShard<S> {

@@ -8,17 +8,21 @@
 //! ```text
 //! sockets -> connections -> session -> Event ----> perform -> owner -> chat -> store
 //!    ^                                                                    |
-//!    +---- outbox <- connections <- mailbox <- fan-out <- what is to be told
+//!    +---- outbox <- connections <------------ fan-out <- what is to be told
+//!                          ^--- mailbox <---------+ from other shards
 //! ```
 //!
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
-//! `connection`, `outbox`, `connections`, `turn`, `flush`, `closing`, `reactor`. The command side,
+//! `connection`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
+//! `counters`. The command side,
 //! from the door down: `handle`, `mailbox`, `seat`, `perform`, `accounts`, `chats`, `receive`,
-//! `owners`, `fanout`, `registry`, `core`.
+//! `owners`, `fanout`, `registry`, `wakes`, `core`.
 
 mod closing;
 mod connection;
 mod connections;
+mod counters;
+mod entrance;
 mod epoll;
 mod everyone;
 mod flush;
@@ -44,12 +48,18 @@ mod perform;
 mod receive;
 mod registry;
 mod seat;
+#[cfg(feature = "testing")]
+mod sockets;
+mod wakes;
 
+pub use counters::Counts;
 pub use handle::{Census, LocalShard, ShardHandle};
 pub use key::ConnectionKey;
 #[cfg(feature = "testing")]
 pub use memory::MemoryShard;
 pub use seat::{ConnectionSettings, Seat, Services, seats};
+#[cfg(feature = "testing")]
+pub use sockets::SocketShard;
 
 #[cfg(test)]
 mod tests;

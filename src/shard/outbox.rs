@@ -13,8 +13,7 @@
 //!   queue has drained; then the peer is told once to synchronise again.
 //! - A message that was partly written stays, whatever it is.
 
-use super::websocket::ServerHead;
-use bytes::Bytes;
+use super::websocket::{Message, ServerHead};
 use fastwebsockets::OpCode;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
@@ -25,11 +24,8 @@ use crate::protocol::constants::resync_reason;
 /// The most slices in one write.
 const SLICES_MAX: usize = 64;
 
-/// Replies up to this size are copied into one buffer with their neighbours.
-const PACKED_REPLY_BYTES_MAX: usize = 1_024;
-
-/// When a buffer of packed replies takes no more.
-const PACK_BYTES_MAX: usize = 4_096;
+/// When a buffer of replies takes no further one, and the largest that is used again.
+const REPLIES_BYTES_MAX: usize = 4_096;
 
 /// The cost of an item besides its bytes.
 const ITEM_COST: usize = size_of::<Item>();
@@ -95,6 +91,8 @@ pub(super) struct Outbox {
     written: usize,
     resync: Option<ResyncReason>,
     stalled_since: Option<Timestamp>,
+    /// The buffer of replies that were written, for the next ones.
+    spare: Vec<u8>,
 }
 
 /// Emptied outboxes, put aside for the next connections that need one: a connection has an outbox
@@ -123,73 +121,72 @@ impl Spares {
 }
 
 #[derive(Debug)]
-struct Item {
-    chunk: Chunk,
-    push: bool,
-}
-
-#[derive(Debug)]
-enum Chunk {
-    /// Bytes that others may hold too.
-    Shared(Bytes),
-    /// Small replies in a row.
-    Packed(Vec<u8>),
+enum Item {
+    /// A push, whose bytes others may hold too.
+    Push(Message),
+    /// Replies in a row.
+    Replies(Vec<u8>),
 }
 
 impl Item {
     fn bytes(&self) -> &[u8] {
-        match &self.chunk {
-            Chunk::Shared(bytes) => bytes,
-            Chunk::Packed(bytes) => bytes,
+        match self {
+            Self::Push(message) => message,
+            Self::Replies(bytes) => bytes,
         }
+    }
+
+    fn is_push(&self) -> bool {
+        matches!(self, Self::Push(_))
     }
 }
 
 impl Outbox {
-    /// Queues a push that carries its WebSocket head, or drops it.
-    pub(super) fn push(&mut self, message: &Bytes, class: PushClass, bound: usize) {
+    /// Queues a push that carries its WebSocket head, or drops it. Returns how many pushes were
+    /// dropped, queued ones among them: 0 if it was queued.
+    pub(super) fn push(&mut self, message: &Message, class: PushClass, bound: usize) -> usize {
         if self.resync.is_some() {
-            return;
+            return 1;
         }
         let cost = message.len() + ITEM_COST;
         if class == PushClass::Ephemeral && self.cost + cost > bound / 2 {
-            return;
+            return 1;
         }
         if self.cost + cost > bound {
-            self.resync_later(ResyncReason::Outbox);
-            return;
+            return 1 + self.resync_later(ResyncReason::Outbox);
         }
-        self.append(Item { chunk: Chunk::Shared(Bytes::clone(message)), push: true });
+        self.cost += cost;
+        self.items.push_back(Item::Push(Message::clone(message)));
+        0
     }
 
-    /// Queues a reply as one WebSocket message.
+    /// Queues a reply as one WebSocket message. Returns how many pushes made room for it.
     pub(super) fn reply(
         &mut self,
         opcode: OpCode,
-        payload: Bytes,
+        payload: &[u8],
         bound: usize,
-    ) -> Result<(), Overflow> {
+    ) -> Result<usize, Overflow> {
         let head = ServerHead::new(opcode, payload.len());
-        let cost = head.as_bytes().len() + payload.len() + 2 * ITEM_COST;
+        let cost = head.as_bytes().len() + payload.len() + ITEM_COST;
+        let mut dropped = 0;
         if self.cost + cost > bound && self.cost > self.reply_cost {
-            self.resync_later(ResyncReason::Outbox);
+            dropped = self.resync_later(ResyncReason::Outbox);
         }
         if self.cost + cost > bound.saturating_mul(2) {
             return Err(Overflow);
         }
-        if payload.len() <= PACKED_REPLY_BYTES_MAX {
-            self.pack(&[head.as_bytes(), &payload]);
-        } else {
-            self.pack(&[head.as_bytes()]);
-            self.append(Item { chunk: Chunk::Shared(payload), push: false });
-        }
-        Ok(())
+        self.append(head.as_bytes(), payload);
+        Ok(dropped)
     }
 
-    /// Drops the queued pushes and those to come, and remembers to tell the peer once.
-    pub(super) fn resync_later(&mut self, reason: ResyncReason) {
+    /// Drops the queued pushes and those to come, and remembers to tell the peer once. Returns how
+    /// many were queued.
+    pub(super) fn resync_later(&mut self, reason: ResyncReason) -> usize {
         self.resync.get_or_insert(reason);
-        self.retain(|item| !item.push);
+        let queued = self.items.len();
+        self.retain(|item| !item.is_push());
+        queued - self.items.len()
     }
 
     /// Drops everything that the peer has not seen a part of.
@@ -265,28 +262,26 @@ impl Outbox {
         }
     }
 
-    fn append(&mut self, item: Item) {
-        let cost = item.bytes().len() + ITEM_COST;
-        self.cost += cost;
-        if !item.push {
-            self.reply_cost += cost;
-        }
-        self.items.push_back(item);
-    }
-
-    fn pack(&mut self, parts: &[&[u8]]) {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        if let Some(Item { chunk: Chunk::Packed(pack), push: false }) = self.items.back_mut()
-            && pack.len() + len <= PACK_BYTES_MAX
-        {
-            for part in parts {
-                pack.extend_from_slice(part);
+    /// Copies a reply behind the one before it, unless that stands before a push or its buffer is full.
+    fn append(&mut self, head: &[u8], payload: &[u8]) {
+        let len = head.len() + payload.len();
+        let mut cost = len;
+        match self.items.back_mut() {
+            Some(Item::Replies(replies)) if replies.len() + len <= REPLIES_BYTES_MAX => {
+                replies.extend_from_slice(head);
+                replies.extend_from_slice(payload);
             }
-            self.cost += len;
-            self.reply_cost += len;
-        } else {
-            self.append(Item { chunk: Chunk::Packed(parts.concat()), push: false });
+            Some(_) | None => {
+                cost += ITEM_COST;
+                let mut replies = std::mem::take(&mut self.spare);
+                replies.reserve(len);
+                replies.extend_from_slice(head);
+                replies.extend_from_slice(payload);
+                self.items.push_back(Item::Replies(replies));
+            }
         }
+        self.cost += cost;
+        self.reply_cost += cost;
     }
 
     fn retain(&mut self, keep: impl Fn(&Item) -> bool) {
@@ -297,7 +292,7 @@ impl Outbox {
             if stays {
                 let own = item.bytes().len() + ITEM_COST;
                 cost += own;
-                reply_cost += if item.push { 0 } else { own };
+                reply_cost += if item.is_push() { 0 } else { own };
             }
             stays
         });
@@ -314,10 +309,13 @@ impl Outbox {
             count -= len;
             let cost = len + ITEM_COST;
             self.cost -= cost;
-            if !first.push {
+            if let Some(Item::Replies(mut replies)) = self.items.pop_front() {
                 self.reply_cost -= cost;
+                if replies.capacity() <= REPLIES_BYTES_MAX {
+                    replies.clear();
+                    self.spare = replies;
+                }
             }
-            self.items.pop_front();
         }
         self.written = count;
     }
@@ -377,7 +375,7 @@ mod tests {
     }
 
     fn reply(outbox: &mut Outbox, byte: u8, len: usize) -> Result<(), Overflow> {
-        outbox.reply(OpCode::Binary, vec![byte; len].into(), BOUND)
+        outbox.reply(OpCode::Binary, &vec![byte; len], BOUND).map(drop)
     }
 
     fn drain(outbox: &mut Outbox) -> Vec<u8> {
@@ -413,7 +411,7 @@ mod tests {
         let mut pipe = Pipe::with_room(usize::MAX);
         let mut outbox = fill();
         while outbox.write_to(&mut pipe, at(0)).expect("a pipe") != Flush::Drained {}
-        assert_eq!(pipe.writes, 3, "181 items, 64 a write");
+        assert_eq!(pipe.writes, 3, "180 items, 64 a write");
         for room in [1, 2, 7, 64, 333] {
             let (mut outbox, mut pipe) = (fill(), Pipe::default());
             loop {

@@ -5,7 +5,7 @@
 //! soon, since a task costs more than the work on a message; then its owner is parked without one
 //! and, after a while, forgotten. Loading it again is a few reads.
 
-use super::core::Core;
+use super::core::{Core, give_back};
 use super::mailbox::Origin;
 use crate::chat::{BATCH_REQUESTS_MAX, Owner, Request, View};
 use crate::model::{CommandError, ConversationId, Timestamp};
@@ -133,10 +133,12 @@ impl Owners {
         }
         match std::mem::replace(&mut work.state, State::Working) {
             State::New => {
-                tokio::task::spawn_local(work_from_load(Rc::clone(core), Rc::clone(slot)));
+                let work = work_from_load(Rc::clone(core), Rc::clone(slot));
+                tokio::task::spawn_local(core.wakes.gather(work));
             }
             State::Parked { owner, .. } => {
-                tokio::task::spawn_local(work_off(Rc::clone(core), Rc::clone(slot), owner));
+                let work = work_off(Rc::clone(core), Rc::clone(slot), owner);
+                tokio::task::spawn_local(core.wakes.gather(work));
             }
             State::Working | State::Idle { .. } | State::Parking => {}
         }
@@ -177,18 +179,19 @@ impl Owners {
         });
         let mut remembered: usize = parked.iter().map(|(.., entries)| entries).sum();
         let mut count = parked.len();
-        if count <= PARKED_MAX && remembered <= REMEMBERED_MAX {
-            return;
-        }
-        parked.sort_unstable();
-        for (_, id, entries) in parked {
-            if count <= PARKED_MAX && remembered <= REMEMBERED_MAX {
-                break;
+        let is_too_much = |count, remembered| count > PARKED_MAX || remembered > REMEMBERED_MAX;
+        if is_too_much(count, remembered) {
+            parked.sort_unstable();
+            for (_, id, entries) in parked {
+                if !is_too_much(count, remembered) {
+                    break;
+                }
+                slots.remove(&id);
+                count -= 1;
+                remembered -= entries;
             }
-            slots.remove(&id);
-            count -= 1;
-            remembered -= entries;
         }
+        give_back(&mut slots);
     }
 }
 
@@ -252,6 +255,8 @@ impl Slot {
             work.state = State::Working;
             return Some(owner);
         }
+        // Their buffers would be half of what a conversation at rest takes.
+        (work.queue, work.waiting) = Default::default();
         work.state = State::Parked { owner, since: now };
         None
     }

@@ -15,6 +15,7 @@
 
 use super::closing::SWEEP_PERIOD;
 use super::connections::{Connections, Event};
+use super::counters::Counters;
 use super::epoll::Readiness;
 use super::settings::Settings;
 use crate::model::Timestamp;
@@ -22,6 +23,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -41,9 +43,9 @@ struct Hooks<C, M, H> {
 
 impl Reactor {
     /// A reactor without connections.
-    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+    pub(crate) fn new(settings: Settings, counters: Arc<Counters>) -> io::Result<Self> {
         Ok(Self {
-            connections: RefCell::new(Connections::new(settings)?),
+            connections: RefCell::new(Connections::new(settings, counters)?),
             waker: RefCell::new(None),
             in_round: Cell::new(false),
         })
@@ -52,11 +54,15 @@ impl Reactor {
     /// Does something with the connections and has the loop see to what follows from it. Must not
     /// be nested.
     pub(crate) fn enter<R>(&self, now: Timestamp, act: impl FnOnce(&mut Connections) -> R) -> R {
-        let result = {
-            let mut connections = self.connections.borrow_mut();
+        self.hand_over(|connections| {
             connections.set_now(now);
-            act(&mut connections)
-        };
+            act(connections)
+        })
+    }
+
+    /// The same for what cares little about the time: that of the last round is good enough.
+    pub(crate) fn hand_over<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
+        let result = act(&mut self.connections.borrow_mut());
         if !self.in_round.get()
             && let Some(waker) = self.waker.take()
         {
@@ -68,13 +74,13 @@ impl Reactor {
     /// Drives the connections for as long as the future is polled. Ends only with the error of an
     /// epoll set that cannot be waited for.
     ///
-    /// `clock` tells the time. `mailbox` receives a bounded number of messages for this shard and
-    /// acts on them; it tells whether there may be more, else it has registered the waker. `handle`
-    /// acts on what a connection asks for. The last two may [`Self::enter`].
+    /// `clock` tells the time, once a round. `mailbox` receives a bounded number of messages for this
+    /// shard and acts on them; it tells whether there may be more, else it has registered the waker.
+    /// `handle` acts on what a connection asks for. The last two may [`Self::enter`].
     pub(crate) async fn run<C, M, H>(&self, clock: C, mailbox: M, handle: H) -> io::Error
     where
         C: Fn() -> Timestamp,
-        M: FnMut(&mut Context<'_>) -> bool,
+        M: FnMut(&mut Context<'_>, Timestamp) -> bool,
         H: FnMut(Event),
     {
         let mut hooks = Hooks { clock, mailbox, handle };
@@ -115,11 +121,12 @@ impl Reactor {
     ) -> io::Result<bool>
     where
         C: Fn() -> Timestamp,
-        M: FnMut(&mut Context<'_>) -> bool,
+        M: FnMut(&mut Context<'_>, Timestamp) -> bool,
         H: FnMut(Event),
     {
-        let mut again = (hooks.mailbox)(cx);
-        self.connections.borrow_mut().set_now((hooks.clock)());
+        let now = (hooks.clock)();
+        self.begin_round(now);
+        let mut again = (hooks.mailbox)(cx, now);
         again |= self.turn(cx, readiness)?;
         while let Some(event) = self.next_event() {
             (hooks.handle)(event);
@@ -144,7 +151,7 @@ impl Reactor {
         if guard.is_none() && !connections.has_backlog() {
             return Ok(false);
         }
-        let drained = connections.turn()?;
+        let drained = connections.turn(guard.is_some())?;
         let Some(mut guard) = guard else { return Ok(false) };
         if !drained {
             return Ok(true);
@@ -154,7 +161,19 @@ impl Reactor {
         Ok(readiness.poll_read_ready(cx).is_ready())
     }
 
+    fn begin_round(&self, now: Timestamp) {
+        let mut connections = self.connections.borrow_mut();
+        connections.set_now(now);
+        connections.counters.rounds.add(1);
+    }
+
     fn next_event(&self) -> Option<Event> {
         self.connections.borrow_mut().pop_event()
+    }
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor").finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 use super::ConnectionKey;
 use super::connections::Event;
 use super::core::Core;
+use super::counters::Counters;
 use super::fanout::Fanout;
 use super::handle::{Census, LocalShard, ShardHandle};
 use super::mailbox::{Inbox, Mailboxes, Origin, ShardMessage, mailboxes};
@@ -12,6 +13,7 @@ use super::perform::perform;
 use super::reactor::Reactor;
 use super::registry::Registry;
 use super::settings::Settings;
+use super::wakes::Wakes;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
@@ -60,17 +62,20 @@ pub struct Seat {
     inbox: Inbox,
     mailboxes: Mailboxes,
     registry: Arc<Registry>,
+    counters: Arc<Counters>,
 }
 
 /// Makes `shards` shards that know each other, and the handle to all of them.
 pub fn seats(shards: usize, connections_per_device_max: usize) -> (ShardHandle, Vec<Seat>) {
     let (mailboxes, inboxes) = mailboxes(shards.max(1));
     let registry = Arc::new(Registry::new(connections_per_device_max));
-    let seat = |(index, inbox)| {
+    let counters: Arc<[_]> = inboxes.iter().map(|_| Arc::<Counters>::default()).collect();
+    let seat = |((index, inbox), counters): (_, &Arc<Counters>)| {
         let (mailboxes, registry) = (mailboxes.clone(), Arc::clone(&registry));
-        Seat { index, inbox, mailboxes, registry }
+        Seat { index, inbox, mailboxes, registry, counters: Arc::clone(counters) }
     };
-    (ShardHandle::new(mailboxes.clone()), inboxes.into_iter().enumerate().map(seat).collect())
+    let seats = inboxes.into_iter().enumerate().zip(counters.iter()).map(seat).collect();
+    (ShardHandle::new(mailboxes.clone(), Arc::clone(&counters)), seats)
 }
 
 impl Seat {
@@ -94,19 +99,24 @@ impl Seat {
         services: Services<S>,
         settings: ConnectionSettings,
     ) -> io::Result<(Rc<Core<S>>, Rc<Reactor>, Inbox)> {
-        let Self { index, inbox, mailboxes, registry } = self;
+        let Self { index, inbox, mailboxes, registry, counters } = self;
         let Services { chat, identity, clock } = services;
         let ConnectionSettings { limits, outbox_bytes_max } = settings;
-        let reactor = Rc::new(Reactor::new(Settings { limits, outbox_bytes_max })?);
+        let settings = Settings { limits, outbox_bytes_max };
+        let reactor = Rc::new(Reactor::new(settings, Arc::clone(&counters))?);
+        let local = Rc::clone(&reactor);
+        let (others, everyone) = (mailboxes.clone(), Arc::clone(&registry));
+        let fanout = Fanout::new(index, local, others, everyone, counters);
         let core = Rc::new(Core {
             index,
             chat,
             identity,
             clock,
-            fanout: Fanout::new(mailboxes.clone(), Arc::clone(&registry)),
+            fanout,
             registry,
             mailboxes,
             owners: Owners::default(),
+            wakes: Wakes::new(),
             greeting: RefCell::default(),
             refused: RefCell::default(),
         });
@@ -114,20 +124,25 @@ impl Seat {
     }
 }
 
-async fn run<S: Store>(core: Rc<Core<S>>, reactor: Rc<Reactor>, inbox: Inbox) -> io::Result<()> {
+/// Drives a shard until it is told to end.
+pub(super) async fn run<S: Store>(
+    core: Rc<Core<S>>,
+    reactor: Rc<Reactor>,
+    inbox: Inbox,
+) -> io::Result<()> {
     let mut mail = Mail::new(Rc::clone(&core), Rc::clone(&reactor), inbox);
     let ended = Rc::clone(&mail.ended);
     let clock = core.clock.clone();
     let asking = Rc::clone(&core);
     let asked = Rc::clone(&reactor);
     let now = move || clock.now();
-    let mailbox = move |ctx: &mut Context<'_>| mail.receive(ctx);
+    let mailbox = move |ctx: &mut Context<'_>, now| mail.receive(ctx, now);
     let handle = move |event| handle(&asking, &asked, event);
     let sweeps = async {
         let mut interval = tokio::time::interval(SWEEP);
         loop {
             interval.tick().await;
-            core.sweep();
+            core.sweep(core.clock.now());
         }
     };
     tokio::select! {
@@ -153,8 +168,8 @@ impl<S: Store> Mail<S> {
     }
 
     /// Acts on some messages; whether there may be more.
-    pub(super) fn receive(&mut self, ctx: &mut Context<'_>) -> bool {
-        let now = self.core.clock.now();
+    pub(super) fn receive(&mut self, ctx: &mut Context<'_>, now: Timestamp) -> bool {
+        self.core.wakes.release(ctx);
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
             self.reactor.enter(now, |connections| {

@@ -14,9 +14,7 @@ use super::connections::Connections;
 use super::epoll::Event;
 use super::inbound::{Partial, Step, Unread};
 use super::websocket::HEAD_BYTES_MAX;
-use bytes::Bytes;
 use fastwebsockets::OpCode;
-use std::borrow::Cow;
 use std::io::{self, Read};
 
 /// How many events one turn takes from epoll.
@@ -81,16 +79,19 @@ enum Received {
 }
 
 impl Connections {
-    /// Takes one turn. Tells whether epoll was asked in it and has reported everything.
-    pub(super) fn turn(&mut self) -> io::Result<bool> {
+    /// Takes one turn. epoll is asked only if the set `is_ready`: nobody else need wait for its answer.
+    /// Tells whether it was asked and has reported everything.
+    pub(super) fn turn(&mut self, is_ready: bool) -> io::Result<bool> {
         self.budget.turn = FRAMES_FOR_EVENTS;
+        self.entrance.begin_turn();
         let mut events_left = EVENTS_PER_TURN;
         let mut drained = None;
         while self.budget.turn > 0 && events_left > 0 {
             if let Some(event) = self.batch.pop() {
                 events_left -= 1;
                 self.react(event);
-            } else if drained.is_none() {
+            } else if is_ready && drained.is_none() {
+                self.counters.epoll_waits.add(1);
                 drained = Some(self.batch.refill(&self.epoll)?);
             } else {
                 break;
@@ -114,8 +115,9 @@ impl Connections {
     pub(super) fn has_backlog(&self) -> bool {
         !self.batch.is_empty()
             || !self.queued.is_empty()
-            || !self.dirty.is_empty()
+            || !self.outgoing.dirty.is_empty()
             || !self.events.is_empty()
+            || self.entrance.is_queued_at()
             || self.is_telling_drain()
     }
 
@@ -190,6 +192,7 @@ impl Connections {
         let unread = Partial::take_unread(&mut connection.partial);
         debug_assert!(unread.as_slice().len() < HEAD_BYTES_MAX, "only a head's start may starve");
         let held = unread.copy_to(buffer);
+        self.counters.reads.add(1);
         let (count, more) = match receive(connection, buffer.get_mut(held..).unwrap_or_default()) {
             Received::Bytes(count, more) => (count, more),
             Received::Nothing => (0, false),
@@ -220,6 +223,7 @@ impl Connections {
     #[cfg(feature = "testing")]
     pub(super) fn decode_in_memory(&mut self, key: ConnectionKey, bytes: &mut [u8]) {
         self.budget = Budget { turn: usize::MAX, visit: usize::MAX };
+        self.entrance.begin_turn();
         self.decode(key, bytes);
     }
 
@@ -272,10 +276,10 @@ impl Connections {
 
     fn act(&mut self, key: ConnectionKey, step: Step<'_>) {
         match step {
-            Step::Message { text, payload } => self.take_message(key, text, payload),
+            Step::Message { text, payload } => self.take_message(key, text, &payload),
             Step::Ping(payload) => {
                 self.hear(key);
-                self.send(key, self.actor(key), OpCode::Pong, Bytes::from(payload.into_owned()));
+                self.send(key, self.actor(key), OpCode::Pong, &payload);
             }
             Step::Pong => self.hear(key),
             Step::Close(code) => {
@@ -285,16 +289,16 @@ impl Connections {
         }
     }
 
-    fn take_message(&mut self, key: ConnectionKey, text: bool, payload: Cow<'_, [u8]>) {
+    fn take_message(&mut self, key: ConnectionKey, text: bool, payload: &[u8]) {
         match self.slab.get_mut(key) {
             Some(Connection { role: Role::Client(_), .. }) => {
                 self.step(key, |session, now, limits, effects| {
-                    session.handle_message(now, limits, &payload, effects);
+                    session.handle_message(now, limits, payload, effects);
                 });
             }
             Some(Connection { role: Role::Echo, .. }) => {
                 let opcode = if text { OpCode::Text } else { OpCode::Binary };
-                self.send(key, None, opcode, Bytes::from(payload.into_owned()));
+                self.send(key, None, opcode, payload);
             }
             None => {}
         }
@@ -308,6 +312,7 @@ impl Connections {
     fn discard(&mut self, key: ConnectionKey) -> Stop {
         let Some(connection) = self.slab.get_mut(key) else { return Stop::Closed };
         self.budget.spend(READ_BYTES / 4);
+        self.counters.reads.add(1);
         match receive(connection, &mut self.buffer) {
             Received::Bytes(_, true) => {}
             Received::Bytes(_, false) | Received::Nothing => {

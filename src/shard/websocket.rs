@@ -4,8 +4,8 @@
 //! masked, its length in the shortest form, its reserved bits zero, its opcode known, and a control
 //! frame whole and at most 125 bytes. Handshake, sockets and the order of frames are not here.
 
-use bytes::Bytes;
 use fastwebsockets::OpCode;
+use std::sync::Arc;
 
 /// The longest head of a client's frame.
 pub(super) const HEAD_BYTES_MAX: usize = 14;
@@ -110,17 +110,20 @@ fn is_control(opcode: OpCode) -> bool {
     matches!(opcode, OpCode::Close | OpCode::Ping | OpCode::Pong)
 }
 
+/// The longest head of a server's frame.
+const SERVER_HEAD_BYTES_MAX: usize = 10;
+
 /// The head of a server's frame that is a whole message: unmasked, in the shortest form.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ServerHead {
-    bytes: [u8; 10],
+    bytes: [u8; SERVER_HEAD_BYTES_MAX],
     len: usize,
 }
 
 impl ServerHead {
     /// The head in front of `payload_len` bytes.
     pub(super) fn new(opcode: OpCode, payload_len: usize) -> Self {
-        let mut bytes = [0; 10];
+        let mut bytes = [0; SERVER_HEAD_BYTES_MAX];
         let [first, second, extended @ ..] = &mut bytes;
         *first = 0x80 | opcode_bits(opcode);
         let len = if let Some(short) = u8::try_from(payload_len).ok().filter(|n| *n < 126) {
@@ -156,13 +159,21 @@ fn opcode_bits(opcode: OpCode) -> u8 {
     }
 }
 
-/// A binary message around an encoded protocol frame: what every receiver of a push is sent.
-pub(crate) fn binary_message(frame: &[u8]) -> Bytes {
-    let head = ServerHead::new(OpCode::Binary, frame.len());
-    let mut message = Vec::with_capacity(head.len + frame.len());
-    message.extend_from_slice(head.as_bytes());
-    message.extend_from_slice(frame);
-    message.into()
+/// A WebSocket message with its head, shared by everyone whom it is sent to.
+pub(crate) type Message = Arc<[u8]>;
+
+/// A binary message around the protocol frame that `encode` appends. It is laid out in `scratch`, behind
+/// room for the longest head, since the length of the frame is known last.
+pub(crate) fn binary_message(scratch: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) -> Message {
+    scratch.clear();
+    scratch.extend_from_slice(&[0; SERVER_HEAD_BYTES_MAX]);
+    encode(scratch);
+    let head = ServerHead::new(OpCode::Binary, scratch.len() - SERVER_HEAD_BYTES_MAX);
+    let start = SERVER_HEAD_BYTES_MAX - head.len;
+    if let Some(place) = scratch.get_mut(start..SERVER_HEAD_BYTES_MAX) {
+        place.copy_from_slice(head.as_bytes());
+    }
+    Arc::from(scratch.get(start..).unwrap_or_default())
 }
 
 /// The code in a close frame's payload; `None` if it gives none.
@@ -297,6 +308,10 @@ mod tests {
 
     #[test]
     fn a_push_carries_its_head() {
-        assert_eq!(&binary_message(&[0x1b, 1, 1])[..], [0x82, 3, 0x1b, 1, 1]);
+        let mut scratch = vec![9; 40];
+        let message = binary_message(&mut scratch, |out| out.extend([0x1b, 1, 1]));
+        assert_eq!(&message[..], [0x82, 3, 0x1b, 1, 1]);
+        let long = binary_message(&mut scratch, |out| out.resize(out.len() + 300, 7));
+        assert_eq!((&long[..5], long.len()), (&[0x82, 126, 1, 44, 7][..], 304));
     }
 }

@@ -54,6 +54,15 @@ pub(crate) struct Load {
 impl Load {
     /// Registers people, makes their chats and begins.
     pub(crate) async fn start(address: SocketAddr, people: usize) -> Self {
+        Self::start_through(address, address, people).await
+    }
+
+    /// The same, the clients connecting elsewhere than where people register.
+    pub(crate) async fn start_through(
+        address: SocketAddr,
+        through: SocketAddr,
+        people: usize,
+    ) -> Self {
         let mut crowd = Vec::new();
         for index in 0..people {
             crowd.push(Person::register(address, &format!("person-{index}")).await);
@@ -61,7 +70,7 @@ impl Load {
         let rest = |person: &Person| Rest::with_token(address, &person.token);
         let others: Vec<&Person> = crowd[1..].iter().collect();
         let everyone = group(&rest(&crowd[0]), "everyone", &others).await;
-        let (orders, receiver) = watch::channel(Orders { address, rest: false });
+        let (orders, receiver) = watch::channel(Orders { address: through, rest: false });
         let shared =
             Arc::new(Shared { acknowledged: AtomicUsize::new(0), quiet: AtomicUsize::new(0) });
         let mut tasks = Vec::new();

@@ -25,30 +25,13 @@ mod support;
 use load::{Load, PEOPLE};
 use power_cut::PowerCut;
 use std::time::{Duration, Instant};
+use support::dice::{Dice, number_or, seed};
 use support::server::TestServer;
-
-/// A seeded source of randomness, so that a run can be repeated as far as threads allow (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn between(&mut self, least: u64, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        least + (bits ^ (bits >> 31)) % (most - least + 1)
-    }
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    let set = std::env::var(name).ok();
-    set.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
-}
 
 #[test]
 fn nothing_acknowledged_is_lost_doubled_or_reordered() {
-    let seed = number("CHASQUI_CRASH_SEED", getrandom::u64().expect("randomness"));
-    let rounds = number("CHASQUI_CRASH_ROUNDS", 10);
+    let seed = seed("CHASQUI_CRASH_SEED");
+    let rounds = number_or("CHASQUI_CRASH_ROUNDS", 10);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     println!("crash: {rounds} rounds, CHASQUI_CRASH_SEED={seed}");
     runtime.block_on(run(seed, rounds));
@@ -56,7 +39,7 @@ fn nothing_acknowledged_is_lost_doubled_or_reordered() {
 
 async fn run(seed: u64, rounds: u64) {
     let began = Instant::now();
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut server = TestServer::prepare(&[]);
     let cut = PowerCut::new(&server.data(), server.scratch()).expect("the shim builds");
     server.add_environment(cut.environment());

@@ -11,7 +11,7 @@ struct Rule {
 /// Modules that compose the others and may use all of them.
 const COMPOSERS: [&str; 4] = ["server", "config", "cli", "main"];
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule { module: "model", may_use: &[] },
     Rule { module: "protocol", may_use: &["model"] },
     Rule { module: "session", may_use: &["protocol", "model"] },
@@ -19,9 +19,11 @@ const RULES: [Rule; 11] = [
     Rule { module: "identity", may_use: &["store", "model", "clock", "telemetry"] },
     Rule { module: "chat", may_use: &["store", "model", "clock", "telemetry"] },
     Rule { module: "backplane", may_use: &["protocol", "model", "clock", "telemetry"] },
+    Rule { module: "admission", may_use: &[] },
     Rule {
         module: "shard",
         may_use: &[
+            "admission",
             "identity",
             "chat",
             "store",
@@ -33,7 +35,10 @@ const RULES: [Rule; 11] = [
             "telemetry",
         ],
     },
-    Rule { module: "gateway", may_use: &["shard", "protocol", "model", "clock", "telemetry"] },
+    Rule {
+        module: "gateway",
+        may_use: &["admission", "shard", "protocol", "model", "clock", "telemetry"],
+    },
     Rule { module: "clock", may_use: &["model"] },
     Rule { module: "telemetry", may_use: &["model", "clock"] },
 ];

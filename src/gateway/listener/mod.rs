@@ -5,17 +5,28 @@
 //! It never looks at those bytes. From listed proxies it takes the client's address out of the PROXY
 //! header (`proxy`); whoever else sends one sends bad HTTP.
 //!
-//! A connection holds a slot from being accepted until it ends or is adopted. When no slot is free
-//! nothing is accepted; since a silent connection loses its slot after the idle time-out, service
-//! always resumes.
+//! A connection holds a [`Handshake`] from the moment it is served until its first request has come.
+//! If that is an upgrade, the handshake goes with it to the shard; else it is exchanged for one of the
+//! slots of those that speak HTTP, so that waiting polls and half-open handshakes cannot keep each
+//! other out. Whoever is over a limit is told so, with 503. How connections come to be served is in
+//! `accept`.
 
+mod accept;
+mod counters;
 mod network;
 mod proxy;
+mod queue;
+mod refusal;
+mod visit;
 
+pub use counters::{Counters, Counts};
 pub use network::{Network, NotANetwork};
 
 use super::upgrade::{self, Door};
+use crate::admission::{Admission, Admitted, Handshake, Handshakes};
+use crate::model::ErrorCode;
 use crate::shard::LocalShard;
+use accept::{Newcomer, accept};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -24,8 +35,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use queue::Queue;
+use refusal::Refuser;
 use socket2::SockRef;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
@@ -39,12 +52,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 use tracing::Instrument;
+use visit::Visit;
 
 /// The limits of HTTP on one shard.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Counts the connections of the whole process.
+    pub admission: Admission,
     /// The most connections that speak HTTP at a time; upgraded ones do not count.
     pub connections_max: u32,
+    /// The most handshakes under way at a time, up to WELCOME; 0 sets no limit.
+    pub handshakes_max: u32,
     /// How long a connection may take to send the head of its first or next request.
     pub idle_timeout: Duration,
     /// How long requests that are under way when draining begins may take to end.
@@ -53,21 +71,19 @@ pub struct Settings {
     pub proxies: Vec<Network>,
     /// Who may upgrade.
     pub upgrade: upgrade::Settings,
+    /// Where the listener counts.
+    pub counters: Arc<Counters>,
 }
 
 /// The most bytes of a request's head, and of what is read of a body at a time.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// How many handshakes are taken in a row before the rest of the shard has its turn: a storm of
-/// new connections must not delay those that live.
-const ACCEPTS_IN_A_ROW_MAX: u32 = 8;
-/// How long to wait after an accept that failed for want of something, such as descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// One in so many failures in a row is logged: about one in 10 s.
-const ACCEPT_FAILURES_PER_LOG: u32 = 100;
 /// How long sent bytes may stay unacknowledged: ends answers to clients that do not read.
 const SEND_STALL_MAX: Duration = Duration::from_secs(30);
 /// How long a closed connection is read on, so that its last answer is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
+/// How many accepted connections may wait for a handshake: more than a shard holds, unless its
+/// limits are out of the ordinary.
+const QUEUED_MAX: usize = 65_536;
 
 /// How far the listener has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +95,7 @@ enum Phase {
 }
 
 /// Takes a socket that has left HTTP, and the bytes that were read behind its handshake.
-type Adopt = Box<dyn Fn(std::net::TcpStream, &[u8], Door)>;
+type Adopt = Box<dyn Fn(std::net::TcpStream, &[u8], Door, Admitted)>;
 
 /// What all connections share.
 struct Front {
@@ -87,6 +103,29 @@ struct Front {
     adopt: Adopt,
     settings: Settings,
     phase: watch::Sender<Phase>,
+    handshakes: Handshakes,
+    /// Those that are accepted and wait for a handshake.
+    queue: RefCell<Queue<Newcomer>>,
+    /// Held by those that speak HTTP.
+    slots: Arc<Semaphore>,
+    refuser: Refuser,
+}
+
+impl Front {
+    fn new(router: Router, adopt: Adopt, settings: Settings) -> Self {
+        let Settings { connections_max, handshakes_max, .. } = settings;
+        let slots = usize::try_from(connections_max).unwrap_or(usize::MAX);
+        Self {
+            router,
+            adopt,
+            settings,
+            phase: watch::Sender::new(Phase::Serving),
+            handshakes: Handshakes::new(handshakes_max),
+            queue: RefCell::new(Queue::new(QUEUED_MAX)),
+            slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
+            refuser: Refuser::default(),
+        }
+    }
 }
 
 /// Serves HTTP on the current thread until `shutdown` becomes true (or its sender is dropped) and
@@ -94,98 +133,56 @@ struct Front {
 ///
 /// Must run on a runtime that can spawn local tasks.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     router: Router,
     local: LocalShard,
     settings: Settings,
     shutdown: watch::Receiver<bool>,
 ) {
-    let adopt: Adopt = Box::new(move |socket, early, door| match door {
-        Door::Chat => local.adopt(socket, early),
-        Door::Echo => local.adopt_echo(socket, early),
+    let adopt: Adopt = Box::new(move |socket, early, door, admitted| match door {
+        Door::Chat => local.adopt(socket, early, admitted),
+        Door::Echo => local.adopt_echo(socket, early, admitted),
     });
-    let phase = watch::Sender::new(Phase::Serving);
-    serve_front(listener, Rc::new(Front { router, adopt, settings, phase }), shutdown).await;
+    serve_front(listeners, Rc::new(Front::new(router, adopt, settings)), shutdown).await;
 }
 
-async fn serve_front(listener: TcpListener, front: Rc<Front>, mut shutdown: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(to_usize(front.settings.connections_max)));
+async fn serve_front(
+    listeners: Vec<TcpListener>,
+    front: Rc<Front>,
+    mut shutdown: watch::Receiver<bool>,
+) {
     tokio::select! {
-        () = accept(&listener, &front, &slots) => {}
+        () = accept(&listeners, &front) => {}
         // An error says that the sender is gone, which ends service as well.
         _ = shutdown.wait_for(|told| *told) => {}
     }
     // Closed first, so that the kernel completes no further handshake here.
-    drop(listener);
+    drop(listeners);
+    front.queue.borrow_mut().clear();
     front.phase.send_replace(Phase::Draining);
-    let all = slots.acquire_many(front.settings.connections_max);
+    // Every connection listens for the phase until it ends.
+    let all = front.phase.closed();
     if tokio::time::timeout(front.settings.drain_timeout, all).await.is_err() {
         tracing::info!("drain time is over, ending the requests still under way");
     }
     front.phase.send_replace(Phase::Ended);
 }
 
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-/// Accepts for ever; returns only if the slots are gone, which nothing does.
-async fn accept(listener: &TcpListener, front: &Rc<Front>, slots: &Arc<Semaphore>) {
-    let (mut in_a_row, mut failures) = (0_u32, 0_u32);
-    while let Ok(slot) = Arc::clone(slots).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                failures = 0;
-                let front = Rc::clone(front);
-                tokio::task::spawn_local(async move {
-                    welcome(stream, peer, &front).await;
-                    drop(slot);
-                });
-            }
-            Err(error) if is_of_the_peer(&error) => {}
-            Err(error) => {
-                if failures.is_multiple_of(ACCEPT_FAILURES_PER_LOG) {
-                    tracing::warn!(%error, "accept failed");
-                }
-                failures = failures.saturating_add(1);
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-        in_a_row = in_a_row.saturating_add(1);
-        if in_a_row >= ACCEPTS_IN_A_ROW_MAX {
-            in_a_row = 0;
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-/// Whether an accept failed because the peer has gone again, which concerns no other.
-fn is_of_the_peer(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
-}
-
 /// Serves a connection under the address of its client, which every log line about it names.
-async fn welcome(stream: TcpStream, peer: SocketAddr, front: &Rc<Front>) {
-    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    let Some(client) = client_of(&stream, peer, front).await else { return };
+async fn welcome(newcomer: Newcomer, handshake: Handshake, front: &Rc<Front>) {
+    let Newcomer { stream, client, pass } = newcomer;
     let span = tracing::info_span!("connection", %client);
-    Box::pin(converse(stream, front)).instrument(span).await;
+    let visit = Rc::new(Visit::new(client, pass, handshake));
+    Box::pin(converse(stream, visit, front)).instrument(span).await;
 }
 
 /// Whose connection this is; `None` if it is refused, or the server stops.
 async fn client_of(stream: &TcpStream, peer: SocketAddr, front: &Front) -> Option<SocketAddr> {
-    let Settings { proxies, idle_timeout, .. } = &front.settings;
-    if !proxies.iter().any(|network| network.contains(peer.ip())) {
+    if !front.is_proxy(peer) {
         return Some(peer);
     }
     let mut phase = front.phase.subscribe();
-    let header = tokio::time::timeout(*idle_timeout, proxy::read(stream));
+    let header = tokio::time::timeout(front.settings.idle_timeout, proxy::read(stream));
     let header = tokio::select! {
         header = header => header,
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => return None,
@@ -202,17 +199,15 @@ async fn client_of(stream: &TcpStream, peer: SocketAddr, front: &Front) -> Optio
 }
 
 /// Serves one connection to its end, or until it is adopted.
-async fn converse(stream: TcpStream, front: &Rc<Front>) {
+async fn converse(stream: TcpStream, visit: Rc<Visit>, front: &Rc<Front>) {
     // A socket that cannot take an option is served without.
     let options = SockRef::from(&stream);
     drop(options.set_tcp_nodelay(true));
     drop(options.set_tcp_user_timeout(Some(SEND_STALL_MAX)));
-    let upgraded = Rc::new(Cell::new(None));
-    let door = Rc::clone(&upgraded);
-    let host = Rc::clone(front);
+    let (host, guest) = (Rc::clone(front), Rc::clone(&visit));
     let service = service_fn(move |request| {
-        let (host, door) = (Rc::clone(&host), Rc::clone(&door));
-        Box::pin(async move { respond(request, &host, &door).await })
+        let (host, guest) = (Rc::clone(&host), Rc::clone(&guest));
+        Box::pin(async move { respond(request, &host, &guest).await })
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -238,38 +233,48 @@ async fn converse(stream: TcpStream, front: &Rc<Front>) {
     }
     let parts = connection.into_parts();
     let stream = parts.io.into_inner();
-    match upgraded.get() {
-        Some(door) => hand_over(stream, &parts.read_buf, door, front),
+    match visit.leave() {
+        Some((door, admitted)) => hand_over(stream, &parts.read_buf, (door, admitted), front),
         None => Box::pin(linger(stream)).await,
     }
 }
 
-/// Answers one request; notes in `upgraded` that the connection leaves HTTP behind it.
+/// Answers one request; notes in `visit` that the connection leaves HTTP behind it.
 async fn respond(
     mut request: Request<Incoming>,
-    front: &Front,
-    upgraded: &Cell<Option<Door>>,
+    front: &Rc<Front>,
+    visit: &Visit,
 ) -> Result<Response<Body>, Infallible> {
-    let Some(door) = front.settings.upgrade.door(request.uri().path()) else {
-        return front.router.clone().oneshot(request).await;
-    };
-    match upgrade::answer(&mut request, &front.settings.upgrade, door) {
-        Ok(response) => {
-            upgraded.set(Some(door));
-            Ok(response)
+    let response = match front.settings.upgrade.door(request.uri().path()) {
+        None => match visit.stay(front) {
+            Ok(()) => front.router.clone().oneshot(request).await?,
+            Err(problem) => problem.into_response(),
+        },
+        Some(door) => {
+            let answer = visit.arrive(front);
+            let upgrade = &front.settings.upgrade;
+            match answer.and_then(|()| upgrade::answer(&mut request, upgrade, door)) {
+                Ok(response) => {
+                    visit.upgrade(door);
+                    response
+                }
+                Err(problem) => problem.into_response(),
+            }
         }
-        Err(problem) => Ok(problem.into_response()),
-    }
+    };
+    front.settings.counters.answered(response.extensions().get::<ErrorCode>().copied());
+    Ok(response)
 }
 
 /// Gives an upgraded socket and the bytes read behind its handshake to the shard.
-fn hand_over(stream: TcpStream, early: &[u8], door: Door, front: &Front) {
+fn hand_over(stream: TcpStream, early: &[u8], to: (Door, Admitted), front: &Front) {
+    let (door, admitted) = to;
     // From here on the shard's own rules say how long a reader may stall.
     drop(SockRef::from(&stream).set_tcp_user_timeout(None));
     match stream.into_std() {
         Ok(socket) => {
             tracing::debug!("connection becomes a WebSocket");
-            (front.adopt)(socket, early, door);
+            (front.adopt)(socket, early, door, admitted);
         }
         Err(error) => tracing::warn!(%error, "socket cannot leave the runtime"),
     }

@@ -1,6 +1,7 @@
 //! The listener on a real port: raw bytes in, raw bytes out.
 
 use super::*;
+use crate::admission::{Counts, Limits};
 use crate::gateway::upgrade;
 use axum::routing::{get, post};
 use std::cell::RefCell;
@@ -15,12 +16,13 @@ const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, 
 const PING: &str = "GET /ping HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /// A socket that left HTTP, and the bytes that were read behind its handshake.
-type Adopted = (std::net::TcpStream, Vec<u8>, Door);
+type Adopted = (std::net::TcpStream, Vec<u8>, Door, Admitted);
 
 /// A listener on a port of its own.
 struct Served {
     address: SocketAddr,
     adopted: RefCell<mpsc::UnboundedReceiver<Adopted>>,
+    front: Rc<Front>,
     shutdown: watch::Sender<bool>,
     ended: RefCell<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -28,35 +30,51 @@ struct Served {
 /// Times longer than a test may take: what ends, ends for another reason.
 fn settings() -> Settings {
     Settings {
+        admission: Admission::new(Limits::default()),
         connections_max: 4,
+        handshakes_max: 0,
         idle_timeout: Duration::from_mins(1),
         drain_timeout: Duration::from_mins(1),
         proxies: Vec::new(),
         upgrade: upgrade::Settings { origins: Vec::new(), echo: true },
+        counters: Arc::default(),
     }
 }
 
 impl Served {
     async fn new(settings: Settings) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let address = listener.local_addr().expect("bound");
+        Self::listening(vec![a_listener().await], settings)
+    }
+
+    fn listening(listeners: Vec<TcpListener>, settings: Settings) -> Self {
+        let address = listeners[0].local_addr().expect("bound");
         let router = Router::new()
             .route("/ping", get(|| async { "pong" }))
             .route("/slow", get(|| tokio::time::sleep(Duration::from_millis(300))))
             .route("/refuse", post(|| async { axum::http::StatusCode::PAYLOAD_TOO_LARGE }));
         let (tell, adopted) = mpsc::unbounded_channel();
-        let adopt: Adopt = Box::new(move |socket, early, door| {
-            tell.send((socket, early.to_vec(), door)).expect("the test is running");
+        let adopt: Adopt = Box::new(move |socket, early, door, admitted| {
+            tell.send((socket, early.to_vec(), door, admitted)).expect("the test is running");
         });
-        let phase = watch::Sender::new(Phase::Serving);
-        let front = Rc::new(Front { router, adopt, settings, phase });
+        let front = Rc::new(Front::new(router, adopt, settings));
         let (shutdown, told) = watch::channel(false);
-        let ended = tokio::task::spawn_local(serve_front(listener, front, told));
-        Self { address, adopted: adopted.into(), shutdown, ended: Some(ended).into() }
+        let ended = tokio::task::spawn_local(serve_front(listeners, Rc::clone(&front), told));
+        Self { address, adopted: adopted.into(), front, shutdown, ended: Some(ended).into() }
     }
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("it listens")
+    }
+
+    /// The same from 127.0.0.`last`.
+    async fn connect_from(&self, last: u8) -> TcpStream {
+        let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, last], 0))).expect("a free port");
+        socket.connect(self.address).await.expect("it listens")
+    }
+
+    fn counts(&self) -> Counts {
+        self.front.settings.admission.counts()
     }
 
     /// A connection on which `text` has been sent.
@@ -78,6 +96,10 @@ impl Served {
     }
 }
 
+async fn a_listener() -> TcpListener {
+    TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port")
+}
+
 /// Reads until what came ends with `end`.
 async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut read = Vec::new();
@@ -87,6 +109,24 @@ async fn read_until(stream: &mut TcpStream, end: &str) -> String {
         read.push(byte);
     }
     String::from_utf8(read).expect("text")
+}
+
+/// Waits until something holds; the test has a deadline.
+async fn eventually(holds: impl Fn() -> bool) {
+    while !holds() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Reads an answer to its end: it is a refusal with which the connection ends.
+async fn assert_overloaded(mut stream: TcpStream) {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("closed in order");
+    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+    assert!(answer.contains("retry-after: 5\r\n"), "{answer}");
+    let (_head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let problem: serde_json::Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!((&problem["name"], &problem["retry_ms"]), (&"overloaded".into(), &5_000.into()));
 }
 
 /// Runs a test on a thread like a shard's, with a deadline.
@@ -117,7 +157,7 @@ fn bytes_behind_the_handshake_go_with_the_socket() {
         let mut stream = served.say(&format!("{HANDSHAKE}early")).await;
         let answer = read_until(&mut stream, "\r\n\r\n").await;
         assert!(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n"), "{answer}");
-        let (socket, early, door) = served.adopted().await;
+        let (socket, early, door, _) = served.adopted().await;
         assert_eq!((early.as_slice(), door), (b"early".as_slice(), Door::Chat));
 
         // Nothing that comes later is lost on the way either, in whichever direction.
@@ -143,7 +183,7 @@ fn a_handshake_may_come_in_pieces_and_behind_other_requests() {
             tokio::task::yield_now().await;
             stream.write_all(other.as_bytes()).await.expect("sent");
             read_until(&mut stream, "pong").await;
-            let (socket, mut early, _) = served.adopted().await;
+            let (socket, mut early, ..) = served.adopted().await;
             let mut socket = TcpStream::from_std(socket).expect("registered anew");
             stream.shutdown().await.expect("no more to send");
             socket.read_to_end(&mut early).await.expect("read");
@@ -175,15 +215,15 @@ fn a_refused_handshake_leaves_the_connection_usable() {
 }
 
 #[test]
-fn silence_loses_its_slot_and_service_resumes() {
+fn silence_loses_its_handshake_and_service_resumes() {
     on_a_shard(async {
         let idle_timeout = Duration::from_millis(200);
-        let served = Served::new(Settings { idle_timeout, ..settings() }).await;
+        let served = Served::new(Settings { idle_timeout, handshakes_max: 4, ..settings() }).await;
         let mut silent = Vec::new();
         for half in ["", "GET /ping HT", "GET /ping HTTP/1.1\r\nHost: h\r\n", "G"] {
             silent.push(served.say(half).await);
         }
-        // All slots are taken: this one waits in the kernel's queue until one is given up.
+        // All that one address may have under way are: this one waits until one is given up.
         let mut stream = served.say(PING).await;
         read_until(&mut stream, "pong").await;
         for mut stream in silent {
@@ -198,7 +238,26 @@ fn silence_loses_its_slot_and_service_resumes() {
 }
 
 #[test]
-fn no_more_connections_are_served_than_there_are_slots() {
+fn silence_of_one_address_keeps_no_other_waiting() {
+    on_a_shard(async {
+        let served = Served::new(Settings { handshakes_max: 8, ..settings() }).await;
+        let mut silent = Vec::new();
+        for _ in 0..20 {
+            silent.push(served.say("GET /ping HT").await);
+        }
+        eventually(|| served.front.handshakes.open() == 4).await;
+        for last in 2..40 {
+            let mut stream = served.connect_from(last).await;
+            stream.write_all(PING.as_bytes()).await.expect("sent");
+            read_until(&mut stream, "pong").await;
+        }
+        assert_eq!(served.front.handshakes.open(), 4, "nobody who was served holds one");
+        eventually(|| served.counts() == Counts { connections: 20, ..Counts::default() }).await;
+    });
+}
+
+#[test]
+fn whoever_finds_no_slot_for_http_is_told_so_and_may_still_upgrade() {
     on_a_shard(async {
         let served = Served::new(settings()).await;
         let mut taken = Vec::new();
@@ -207,11 +266,125 @@ fn no_more_connections_are_served_than_there_are_slots() {
             read_until(&mut stream, "pong").await;
             taken.push(stream);
         }
-        let mut waiting = served.say(PING).await;
-        let early = tokio::time::timeout(Duration::from_millis(100), waiting.read_u8()).await;
-        assert!(early.is_err(), "served beyond its slots");
+        assert_overloaded(served.say(PING).await).await;
+        let mut upgrading = served.say(HANDSHAKE).await;
+        read_until(&mut upgrading, "\r\n\r\n").await;
+        taken[0].write_all(PING.as_bytes()).await.expect("sent");
+        read_until(&mut taken[0], "pong").await;
         taken.pop();
-        read_until(&mut waiting, "pong").await;
+        let served_again = async || {
+            let mut stream = served.say(PING).await;
+            let mut answer = String::new();
+            stream.read_u8().await.is_ok() && {
+                stream.shutdown().await.ok();
+                stream.read_to_string(&mut answer).await.ok();
+                answer.contains("200 OK")
+            }
+        };
+        while !served_again().await {}
+        assert!(served.counts().refused_http > 0);
+    });
+}
+
+#[test]
+fn no_more_are_connected_than_may_be_and_the_rest_are_told_so() {
+    on_a_shard(async {
+        let admission = Admission::new(Limits { connections_max: 3, address_connections_max: 2 });
+        let served = Served::new(Settings { admission, ..settings() }).await;
+        let mut upgraded = served.say(HANDSHAKE).await;
+        read_until(&mut upgraded, "\r\n\r\n").await;
+        let _adopted = served.adopted().await;
+        let mut second = served.say(PING).await;
+        read_until(&mut second, "pong").await;
+        assert_overloaded(served.say(PING).await).await;
+        assert_eq!(served.counts().refused_address, 1);
+        let mut other = served.connect_from(2).await;
+        other.write_all(PING.as_bytes()).await.expect("sent");
+        read_until(&mut other, "pong").await;
+        assert_overloaded(served.connect_from(3).await).await;
+        assert_eq!(served.counts().refused_total, 1);
+        drop(second);
+        eventually(|| served.counts().connections == 2).await;
+        let mut third = served.say(PING).await;
+        read_until(&mut third, "pong").await;
+    });
+}
+
+#[test]
+fn what_a_connection_held_is_given_back_however_it_ends() {
+    on_a_shard(async {
+        let idle_timeout = Duration::from_millis(200);
+        let served = Served::new(Settings { idle_timeout, handshakes_max: 64, ..settings() }).await;
+        let broken = "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n";
+        let malformed = "\0\r\n\r\n";
+        for sent in ["", "GET /pi", PING, broken, malformed] {
+            for reset in [true, false] {
+                let stream = served.say(sent).await;
+                let linger = reset.then_some(Duration::ZERO);
+                SockRef::from(&stream).set_linger(linger).expect("set");
+                drop(stream);
+            }
+            // The same, but the server is the one who ends it.
+            let mut waiting = served.say(sent).await;
+            waiting.read_to_end(&mut Vec::new()).await.ok();
+        }
+        for _ in 0..3 {
+            drop(served.say(HANDSHAKE).await);
+            drop(served.adopted().await);
+        }
+        eventually(|| served.counts().connections == 0 && served.front.handshakes.open() == 0)
+            .await;
+        assert_eq!(served.front.slots.available_permits(), 4);
+        assert_eq!(served.counts(), Counts::default());
+    });
+}
+
+#[test]
+fn a_storm_gives_the_rest_of_the_shard_its_turn() {
+    let runtime = tokio::runtime::LocalRuntime::new().expect("a runtime");
+    runtime.block_on(async {
+        let served = Served::new(settings()).await;
+        // Nothing is accepted while this thread connects them all.
+        let storm: Vec<_> = (0..100)
+            .map(|_| {
+                let mut stream = std::net::TcpStream::connect(served.address).expect("it listens");
+                io::Write::write_all(&mut stream, HANDSHAKE.as_bytes()).expect("sent");
+                stream
+            })
+            .collect();
+        let (mut before, mut most, mut turns) = (0, 0, 0);
+        let mut adopted = Vec::new();
+        while adopted.len() < storm.len() {
+            // What lives on the shard takes its turns like this.
+            tokio::task::yield_now().await;
+            turns += 1;
+            let connections = served.counts().connections;
+            most = most.max(connections - before);
+            before = connections;
+            while let Ok(one) = served.adopted.borrow_mut().try_recv() {
+                adopted.push(one);
+            }
+        }
+        assert!(most <= 8, "{most} were accepted in a row");
+        assert!(turns >= 100 / 8, "{turns} turns");
+    });
+}
+
+#[test]
+fn every_listener_is_served_and_all_share_the_slots() {
+    on_a_shard(async {
+        let listeners = vec![a_listener().await, a_listener().await];
+        let addresses = listeners.iter().map(|listener| listener.local_addr().expect("bound"));
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let served = Served::listening(listeners, settings());
+        let mut taken = Vec::new();
+        for address in [addresses[0], addresses[1], addresses[1], addresses[1]] {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            stream.write_all(PING.as_bytes()).await.expect("sent");
+            read_until(&mut stream, "pong").await;
+            taken.push(stream);
+        }
+        assert_overloaded(served.say(PING).await).await;
     });
 }
 
@@ -295,7 +468,7 @@ fn what_follows_a_proxy_header_is_served_however_it_is_cut() {
             tokio::task::yield_now().await;
             stream.write_all(&whole.as_bytes()[cut..]).await.expect("sent");
             read_until(&mut stream, "\r\n\r\n").await;
-            let (_socket, early, _) = served.adopted().await;
+            let (_socket, early, ..) = served.adopted().await;
             // A cut inside them leaves some of these to the socket.
             assert!(b"early".starts_with(&early), "{early:?}");
         }

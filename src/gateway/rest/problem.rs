@@ -179,8 +179,20 @@ impl From<Applied> for AppliedName {
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response<Body> {
+impl Problem {
+    /// The answer as it goes over a connection that nothing was read from and that ends with it.
+    pub(crate) fn into_last_answer(self) -> Vec<u8> {
+        let (head, body) = self.render().into_parts();
+        let mut answer = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+        for (name, value) in &head.headers {
+            answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        answer.extend(format!("content-length: {}\r\n\r\n", body.len()).into_bytes());
+        answer.extend(body);
+        answer
+    }
+
+    fn render(self) -> Response<Vec<u8>> {
         let Self { status, error, field, tells_applied, headers } = self;
         let document = ProblemDocument {
             kind: format!("/problems/{}", error.code.name()),
@@ -195,8 +207,10 @@ impl IntoResponse for Problem {
         };
         // A document of strings and numbers always has a JSON form.
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(body);
         *response.status_mut() = status;
+        // For whoever counts refusals.
+        response.extensions_mut().insert(error.code);
         let fields = response.headers_mut();
         fields.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -210,6 +224,12 @@ impl IntoResponse for Problem {
             fields.insert(name, value);
         }
         response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        self.render().map(Body::from)
     }
 }
 

@@ -7,14 +7,13 @@ use crate::model::{
 };
 use crate::protocol::constants::{contact_state, device_change, member_change, role, tag};
 use crate::protocol::writer::Writer;
-use bytes::Bytes;
 
 /// Lays out `content` and the two tags that only the server sets.
 pub(super) fn layout(
     content: &Content,
     edited: Option<Sequence>,
     erased: Option<Erasure>,
-) -> Layout {
+) -> Layout<'_> {
     let mut tlvs = Vec::new();
     let mut out = Writer::new(&mut tlvs);
     let body = write(content, &mut out);
@@ -26,55 +25,55 @@ pub(super) fn layout(
 }
 
 /// Writes the tagged values of `content`, ascending; returns its body.
-fn write(content: &Content, out: &mut Writer<'_>) -> Bytes {
+fn write<'a>(content: &'a Content, out: &mut Writer<'_>) -> &'a [u8] {
     match content {
         Content::Message(message) => write_message(message, out),
         Content::Edit { target, text } | Content::Reaction { target, emoji: text } => {
             out.tlv_varint(tag::edit::TARGET, target.get());
-            text.as_bytes().clone()
+            text.as_bytes()
         }
         Content::Unsend { target } => {
             out.tlv_varint(tag::unsend::TARGET, target.get());
-            Bytes::new()
+            &[]
         }
         Content::Pin { target, pinned } => {
             out.tlv_varint(tag::pin::TARGET, target.get());
-            Bytes::from_static(if *pinned { &[1] } else { &[0] })
+            if *pinned { &[1] } else { &[0] }
         }
         Content::Member { users, change, role } => {
             out.tlv(tag::member::USERS, |value| write_users(users, value));
             out.tlv_varint(tag::member::CHANGE, member_change_number(*change));
             out.tlv_optional(tag::member::ROLE, role.map(role_number));
-            Bytes::new()
+            &[]
         }
         Content::Settings { title, picture } => {
             if let Some(title) = title.as_ref().map(Title::as_str) {
                 out.tlv_bytes(tag::settings::TITLE, title.as_bytes());
             }
             out.tlv_optional(tag::settings::PICTURE, picture.map(MediaId::get));
-            Bytes::new()
+            &[]
         }
         Content::Contact { user, state } => {
             out.tlv_varint(tag::contact::USER, user.get());
             out.tlv_varint(tag::contact::STATE, contact_state_number(*state));
-            Bytes::new()
+            &[]
         }
         Content::Device { device, change, name } => {
             out.tlv_varint(tag::device::DEVICE, device.get());
             out.tlv_varint(tag::device::CHANGE, device_change_number(*change));
             out.tlv_bytes(tag::device::NAME, name.as_str().as_bytes());
-            Bytes::new()
+            &[]
         }
         Content::Opaque { kind: _, body, attributes } => {
             for (tag, value) in attributes {
                 out.tlv_bytes(*tag, value);
             }
-            body.clone()
+            body
         }
     }
 }
 
-fn write_message(message: &Message, out: &mut Writer<'_>) -> Bytes {
+fn write_message<'a>(message: &'a Message, out: &mut Writer<'_>) -> &'a [u8] {
     if !message.attachments.is_empty() {
         out.tlv(tag::message::ATTACHMENTS, |value| {
             for attachment in &message.attachments {
@@ -86,7 +85,7 @@ fn write_message(message: &Message, out: &mut Writer<'_>) -> Bytes {
     if !message.mentions.is_empty() {
         out.tlv(tag::message::MENTIONS, |value| write_users(&message.mentions, value));
     }
-    message.text.as_bytes().clone()
+    message.text.as_bytes()
 }
 
 fn write_attachment(attachment: &Attachment, item: &mut Writer<'_>) {

@@ -13,19 +13,18 @@ pub use decode::{Served, from_client, from_server};
 use super::constants::limit;
 use super::tlv::Tlvs;
 use crate::model::{Content, Entry};
-use bytes::Bytes;
 
-/// Content laid out for the wire.
+/// Content laid out for the wire; the body stays where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct Layout<'a> {
     /// The entry kind.
     pub kind: u64,
     /// The body.
-    pub body: Bytes,
+    pub body: &'a [u8],
     tlvs: Vec<u8>,
 }
 
-impl Layout {
+impl Layout<'_> {
     /// The tagged values.
     pub fn tlvs(&self) -> Tlvs<'_> {
         Tlvs::trusted(&self.tlvs)
@@ -40,10 +39,10 @@ impl Layout {
     /// left out where they are many. So a record has a bound whatever its last entry carries.
     pub(crate) fn cut(&mut self) {
         if self.body.len() > limit::PREVIEW_BYTES_MAX {
-            let end = std::str::from_utf8(&self.body).map_or(limit::PREVIEW_BYTES_MAX, |text| {
+            let end = std::str::from_utf8(self.body).map_or(limit::PREVIEW_BYTES_MAX, |text| {
                 text.floor_char_boundary(limit::PREVIEW_BYTES_MAX)
             });
-            self.body.truncate(end);
+            self.body = self.body.get(..end).unwrap_or_default();
         }
         if self.tlvs.len() > limit::PREVIEW_TAGS_BYTES_MAX {
             self.tlvs.clear();
@@ -52,11 +51,11 @@ impl Layout {
 }
 
 /// Lays out content as a client sends it.
-pub fn encode(content: &Content) -> Layout {
+pub fn encode(content: &Content) -> Layout<'_> {
     encode::layout(content, None, None)
 }
 
 /// Lays out the content of an entry with what the server has since set on it.
-pub fn encode_entry(entry: &Entry) -> Layout {
+pub fn encode_entry(entry: &Entry) -> Layout<'_> {
     encode::layout(&entry.content, entry.edited, entry.erased)
 }

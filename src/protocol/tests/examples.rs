@@ -85,7 +85,8 @@ fn server_frames_look_as_the_specification_shows() {
     let goaway = Goaway { reason: 1, spread_ms: 60_000, grace_ms: 90_000 };
     same(&server(&ServerFrame::Goaway(goaway)), "06 09 01 8000ea60 80015f90");
     let fixed = "c001122334455667 2a 28 c000a0b0c0d0e0f1 01a0c4506c00 01 02 6869";
-    let encoder = EntryEncoder::new(conversation(), &hi());
+    let hi = hi();
+    let encoder = EntryEncoder::new(conversation(), &hi);
     let mut out = Vec::new();
     encoder.encode(false, &mut out);
     same(&out, &format!("12 1c {fixed}"));

@@ -99,7 +99,7 @@ proptest! {
         let layout = content::encode(&content);
         let conversation = ConversationId::new(conversation).expect("not zero");
         let client_message = ClientMessageId::new(cmid).expect("not zero");
-        let (kind, body, tlvs) = (layout.kind, &layout.body[..], layout.tlvs());
+        let (kind, body, tlvs) = (layout.kind, layout.body, layout.tlvs());
         let send = SendFrame { rid, conversation, client_message, floor, kind, body, tlvs };
         let mut out = Vec::new();
         ClientFrame::Send(send).encode(&mut out);
@@ -122,7 +122,7 @@ proptest! {
         entry.encode(&mut out);
         let frame = frames(&out).next().expect("one").expect("whole");
         prop_assert_eq!(ServerFrame::decode(&frame), Ok(Some(ServerFrame::Entry(entry))));
-        let known = Served::Known { content, edited: None, erased: None };
+        let known = Served::Known { content: content.clone(), edited: None, erased: None };
         prop_assert_eq!(content::from_server(&entry), Ok(known));
     }
 

@@ -3,7 +3,7 @@
 mod property;
 mod scenario;
 
-use super::{Effect, GrantError, Granted, Limits, Session};
+use super::{Effect, Effects, GrantError, Granted, Limits, Session};
 use crate::model::{
     Actor, ClientMessageId, CommandError, Content, ConversationId, DeviceId, Entry, Epoch,
     ErrorCode, Fetched, Message, Ordinal, Outcome, Sent, Sequence, Synced, Timestamp, UserId,
@@ -111,13 +111,13 @@ fn entry(sequence: u64, sender: UserId) -> Entry {
 struct Peer {
     session: Session,
     limits: Limits,
-    effects: Vec<Effect>,
+    effects: Effects,
 }
 
 impl Peer {
     fn new() -> Self {
         let limits = Limits::default();
-        Self { session: Session::new(at(0)), limits, effects: Vec::new() }
+        Self { session: Session::new(at(0)), limits, effects: Effects::default() }
     }
 
     /// Greeted with the store's epoch and welcomed.
@@ -125,7 +125,7 @@ impl Peer {
         let mut peer = Self::new();
         peer.take(&[hello(EPOCH)]);
         peer.grant();
-        peer.effects.clear();
+        peer.told();
         peer
     }
 
@@ -151,11 +151,11 @@ impl Peer {
 
     /// The effects since the last call, each as a word or two.
     fn told(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.effects).iter().map(word).collect()
+        self.effects.drain().map(|effect| word(&effect)).collect()
     }
 }
 
-fn word(effect: &Effect) -> String {
+fn word(effect: &Effect<'_>) -> String {
     match effect {
         Effect::Authenticate { token } => format!("authenticate {}", token.as_str()),
         Effect::Execute { rid, command: _, resumes } => format!("execute {rid} at {resumes}"),

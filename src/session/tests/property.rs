@@ -98,8 +98,8 @@ impl Ledger {
         self.executing.iter().any(|(open, _)| *open == rid)
     }
 
-    fn look(&mut self, effects: Vec<Effect>) {
-        for effect in effects {
+    fn look(&mut self, effects: &mut Effects) {
+        for effect in effects.drain() {
             assert!(!self.closed, "nothing follows the close");
             match effect {
                 Effect::Execute { rid: 0, .. } | Effect::Authenticate { .. } => {}
@@ -196,16 +196,16 @@ proptest! {
                     session.handle_drain(goaway, effects);
                 }
             }
-            ledger.look(std::mem::take(&mut peer.effects));
+            ledger.look(&mut peer.effects);
             prop_assert_eq!(ledger.closed, peer.session.is_closed());
         }
         if peer.session.is_authenticating() {
             peer.grant();
-            ledger.look(std::mem::take(&mut peer.effects));
+            ledger.look(&mut peer.effects);
         }
         for (rid, hoped) in std::mem::take(&mut ledger.executing) {
             peer.answer(rid, &Ok(hoped));
-            ledger.look(std::mem::take(&mut peer.effects));
+            ledger.look(&mut peer.effects);
         }
         if peer.session.is_active() {
             prop_assert!(ledger.asked.values().all(|open| *open == 0), "{:?}", ledger.asked);

@@ -4,7 +4,6 @@ use super::*;
 use crate::model::CommandError;
 use crate::protocol::{CloseCode, Goaway};
 use crate::shard::outbox::PushClass;
-use crate::shard::websocket::binary_message;
 
 fn sync(rid: u64) -> Vec<u8> {
     masked(0x82, &encoded(&ClientFrame::Sync { rid, limit: 0, token: &[] }))
@@ -124,7 +123,7 @@ fn a_reset_is_noticed_also_with_requests_and_pushes_under_way() {
     let (mut peer, key) = rig.welcome();
     peer.send(&sync(1));
     rig.until(|rig| rig.events.len() == 1);
-    rig.connections.deliver(key, &binary_message(&[0; 100]), PushClass::Entry);
+    rig.connections.deliver(key, &binary(&[0; 100]), PushClass::Entry);
     peer.reset();
     rig.until(|rig| is_gone(rig, key));
     rig.connections.reply(key, 1, &refusal());
@@ -149,10 +148,10 @@ fn the_server_closes_after_what_is_queued_and_says_why() {
     let mut rig = Rig::new();
     let (mut peer, key) = rig.welcome();
     for _ in 0..50 {
-        rig.connections.deliver(key, &binary_message(&[0; 4_000]), PushClass::Entry);
+        rig.connections.deliver(key, &binary(&[0; 4_000]), PushClass::Entry);
     }
     rig.connections.close(key, CloseCode::DeviceRevoked);
-    rig.connections.deliver(key, &binary_message(&[0; 4_000]), PushClass::Entry);
+    rig.connections.deliver(key, &binary(&[0; 4_000]), PushClass::Entry);
     rig.until(|_| peer.close_code() == Some(4504));
     assert_eq!(peer.frames.len(), 52);
     assert!(is_frame(&peer.frames[50], |f| matches!(f, ServerFrame::Error(_))));

@@ -18,6 +18,7 @@ use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -32,11 +33,11 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let settings = Settings { limits: Limits::default(), outbox_bytes_max: OUTBOX_BYTES };
-        let reactor = Rc::new(Reactor::new(settings).expect("epoll"));
+        let reactor = Rc::new(Reactor::new(settings, Arc::default()).expect("epoll"));
         let driver = Rc::clone(&reactor);
-        tokio::task::spawn_local(
-            async move { driver.run(|| Timestamp::ZERO, |_| false, |_| {}).await },
-        );
+        tokio::task::spawn_local(async move {
+            driver.run(|| Timestamp::ZERO, |_, _| false, |_| {}).await
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (keys, adopted) = mpsc::unbounded_channel();

@@ -5,6 +5,7 @@
 
 mod closing;
 mod echo;
+mod entrance;
 mod fairness;
 mod pushes;
 mod requests;
@@ -13,6 +14,7 @@ mod served;
 use super::ConnectionKey;
 use super::connections::{Connections, Event};
 use super::settings::{Mode, Settings};
+use super::websocket::{Message, binary_message};
 use crate::model::{Actor, DeviceId, Epoch, Timestamp, UserId};
 use crate::protocol::constants::{capability, limit};
 use crate::protocol::{ClientFrame, Hello, ServerFrame, frames};
@@ -20,6 +22,7 @@ use crate::session::{Granted, Limits};
 use socket2::SockRef;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The bound of an outbox in these tests.
@@ -46,6 +49,11 @@ pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes.extend(mask);
     bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     bytes
+}
+
+/// A push of these bytes.
+fn binary(payload: &[u8]) -> Message {
+    binary_message(&mut Vec::new(), |out| out.extend_from_slice(payload))
 }
 
 fn encoded(frame: &ClientFrame<'_>) -> Vec<u8> {
@@ -88,7 +96,7 @@ struct Rig {
 impl Rig {
     fn new() -> Self {
         let settings = Settings { limits: Limits::default(), outbox_bytes_max: OUTBOX_BYTES };
-        let mut connections = Connections::new(settings).expect("epoll");
+        let mut connections = Connections::new(settings, Arc::default()).expect("epoll");
         connections.set_now(START);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         Self { connections, listener, events: Vec::new() }
@@ -137,7 +145,7 @@ impl Rig {
 
     /// One round as the loop makes it, but for the sweep.
     fn round(&mut self) {
-        self.connections.turn().expect("epoll");
+        self.connections.turn(true).expect("epoll");
         while let Some(event) = self.connections.pop_event() {
             self.events.push(event);
         }

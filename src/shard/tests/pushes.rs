@@ -2,15 +2,13 @@
 
 use super::*;
 use crate::shard::outbox::{PushClass, ResyncReason};
-use crate::shard::websocket::binary_message;
-use bytes::Bytes;
 use std::collections::HashMap;
 
 /// A push of some size that carries a number.
-fn push(number: u64, size: usize) -> Bytes {
+fn push(number: u64, size: usize) -> Message {
     let mut frame = vec![0; size.max(8)];
     frame[..8].copy_from_slice(&number.to_be_bytes());
-    binary_message(&frame)
+    binary(&frame)
 }
 
 fn number(frame: &[u8]) -> u64 {
@@ -71,6 +69,35 @@ fn a_slow_reader_costs_its_bound_and_is_told_once_and_nobody_else_notices() {
         (due, told) = (number(frame) + 1, false);
     }
     assert!(due == 1_001 || told, "an untold gap at the end");
+}
+
+#[test]
+fn every_push_counts_once_as_delivered_or_dropped() {
+    let mut rig = Rig::new();
+    let (mut fast, fast_key) = rig.welcome();
+    let (_slow, slow_key) = rig.welcome_narrow();
+    let before = rig.connections.counters.counts();
+    assert_eq!((before.connections, before.handshakes), (2, 2));
+    assert!(before.reads >= 2 && before.writes >= 2 && before.epoll_waits >= 2);
+    for n in 0..8 {
+        rig.connections.deliver(fast_key, &push(n, 100), PushClass::Entry);
+    }
+    rig.until(|_| fast.receive().len() == 8);
+    let counts = rig.connections.counters.counts();
+    assert_eq!((counts.deliveries, counts.deliveries_dropped, counts.resyncs), (8, 0, 0));
+    assert_eq!(counts.writes, before.writes + 1, "eight frames leave in one write");
+
+    for n in 0..100 {
+        rig.connections.deliver(slow_key, &push(n, 4_000), PushClass::Entry);
+    }
+    rig.connections.mark_resync(slow_key, ResyncReason::Mailbox);
+    let counts = rig.connections.counters.counts();
+    let queued_once = counts.deliveries - 8;
+    assert!(queued_once < 100);
+    assert_eq!(counts.deliveries_dropped, 100, "those that were queued were taken out again");
+    rig.connections.drop_connection(slow_key);
+    rig.connections.drop_connection(slow_key);
+    assert_eq!(rig.connections.counters.counts().connections, 1);
 }
 
 #[test]

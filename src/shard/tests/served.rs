@@ -4,15 +4,14 @@ use super::*;
 use crate::model::CommandError;
 use crate::shard::outbox::PushClass;
 use crate::shard::reactor::Reactor;
-use crate::shard::websocket::binary_message;
-use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc;
 
 /// What other shards and the store would send here.
-type Mailbox = mpsc::UnboundedReceiver<Bytes>;
+type Mailbox = mpsc::UnboundedReceiver<Message>;
 
 /// Delivers every message to everyone who is registered.
 fn receive(
@@ -66,13 +65,13 @@ fn answers_come_from_tasks_and_pushes_from_other_threads() {
     let runtime = tokio::runtime::LocalRuntime::new().expect("a runtime");
     let work = async {
         let settings = Settings { limits: Limits::default(), outbox_bytes_max: OUTBOX_BYTES };
-        let reactor = Rc::new(Reactor::new(settings).expect("epoll"));
+        let reactor = Rc::new(Reactor::new(settings, Arc::default()).expect("epoll"));
         let registered = Rc::new(RefCell::new(Vec::new()));
         let (sender, mut mailbox) = mpsc::unbounded_channel();
         let driver = Rc::clone(&reactor);
         let registry = Rc::clone(&registered);
         tokio::task::spawn_local(async move {
-            let mailbox = |cx: &mut Context<'_>| receive(&driver, &mut mailbox, &registry, cx);
+            let mailbox = |cx: &mut Context<'_>, _| receive(&driver, &mut mailbox, &registry, cx);
             driver.run(|| START, mailbox, |event| handle(&driver, &registry, &event)).await
         });
 
@@ -102,7 +101,7 @@ fn answers_come_from_tasks_and_pushes_from_other_threads() {
 
         let thread = std::thread::spawn(move || {
             for n in 0..2_000_u32 {
-                sender.send(binary_message(&n.to_be_bytes())).expect("the loop runs");
+                sender.send(binary(&n.to_be_bytes())).expect("the loop runs");
             }
         });
         for peer in &mut peers {

@@ -27,6 +27,7 @@ pub use stats::Stats;
 
 use super::{Store, StoreError};
 use crate::model::{Epoch, Timestamp};
+use crate::telemetry::Histogram;
 use commit::{Change, Committer, Draft, Queue, Space};
 use folder::Folder;
 use readers::Readers;
@@ -82,6 +83,11 @@ impl Embedded {
     /// What has been written since the store was opened.
     pub fn stats(&self) -> Stats {
         self.inner.counters.stats()
+    }
+
+    /// How long the synced batches took to write and sync. Counted by the commit thread.
+    pub fn commit_times(&self) -> &Histogram {
+        &self.inner.counters.commit_times
     }
 
     /// Takes no more changes and waits until those that are queued are committed and synced. Reads

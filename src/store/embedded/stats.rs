@@ -1,6 +1,8 @@
 //! Counters of what the commit thread has done.
 
+use crate::telemetry::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// What the store has written since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,15 +27,20 @@ pub(super) struct Counters {
     appends: AtomicU64,
     entries: AtomicU64,
     bytes: AtomicU64,
+    /// How long the synced batches took to write and sync.
+    pub(super) commit_times: Histogram,
 }
 
 impl Counters {
-    pub(super) fn count_commit(&self, is_synced: bool, written: &Written) {
+    pub(super) fn count_commit(&self, is_synced: bool, written: &Written, took: Duration) {
         add(&self.commits, 1);
         add(&self.syncs, usize::from(is_synced));
         add(&self.appends, written.appends);
         add(&self.entries, written.entries);
         add(&self.bytes, written.bytes);
+        if is_synced {
+            self.commit_times.observe(took);
+        }
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -2,6 +2,7 @@
 //! deadline. Nothing here reaches into the server.
 
 pub(crate) mod chat_client;
+pub(crate) mod dice;
 pub(crate) mod door;
 pub(crate) mod eventually;
 pub(crate) mod history;

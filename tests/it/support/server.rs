@@ -23,10 +23,11 @@ pub(crate) enum Signal {
 #[derive(Debug)]
 pub(crate) struct TestServer {
     folder: TempDir,
+    listen: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     process: Option<Child>,
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     starts: usize,
 }
 
@@ -45,10 +46,11 @@ impl TestServer {
     pub(crate) fn prepare(arguments: &[&str]) -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
+            listen: "127.0.0.1:0".to_owned(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             environment: Vec::new(),
             process: None,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            addresses: Vec::new(),
             starts: 0,
         }
     }
@@ -68,6 +70,12 @@ impl TestServer {
             server.add_environment([(name, (*value).to_owned())]);
         }
         server
+    }
+
+    /// The same, listening elsewhere than on one port of `127.0.0.1`.
+    pub(crate) fn listening_on(mut self, addresses: &str) -> Self {
+        addresses.clone_into(&mut self.listen);
+        self
     }
 
     /// Starts it, see [`Self::restart`].
@@ -92,7 +100,7 @@ impl TestServer {
         assert!(self.process.is_none(), "it runs already");
         self.starts += 1;
         let log = |name: &str| File::create(self.log(name)).expect("a log file");
-        let child = Self::command(&["serve", "--listen", "127.0.0.1:0", "--data"])
+        let child = Self::command(&["serve", "--listen", &self.listen, "--data"])
             .arg(self.data())
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
@@ -101,19 +109,25 @@ impl TestServer {
             .spawn()
             .expect("the server starts");
         self.process = Some(child);
-        self.address = eventually("the server says where it listens", async || {
+        self.addresses = eventually("the server says where it listens", async || {
             let output = fs::read_to_string(self.log("stdout")).expect("a log file");
-            let address = listening_on(&output);
+            let addresses = listening_on(&output);
             let ended = self.process.as_mut().and_then(|p| p.try_wait().expect("a child"));
-            assert!(address.is_some() || ended.is_none(), "the server ended: {ended:?}");
-            address
+            assert!(!addresses.is_empty() || ended.is_none(), "the server ended: {ended:?}");
+            let all = self.listen.split(',').count();
+            (addresses.len() == all).then_some(addresses)
         })
         .await;
     }
 
-    /// The address that it really listens on.
-    pub(crate) const fn address(&self) -> SocketAddr {
-        self.address
+    /// The address that it really listens on, the first where there are several.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses.first().copied().expect("it has been started")
+    }
+
+    /// All addresses that it really listens on.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
     }
 
     /// The folder that it stores in.
@@ -195,9 +209,9 @@ impl Drop for TestServer {
     }
 }
 
-/// The address in the line `listening on http://IP:PORT`, once it is complete.
-fn listening_on(output: &str) -> Option<SocketAddr> {
-    let complete = output.get(..=output.rfind('\n')?)?;
-    let line = complete.lines().find_map(|line| line.strip_prefix("listening on http://"))?;
-    line.trim().parse().ok()
+/// The addresses in the lines `listening on http://IP:PORT` that are complete.
+fn listening_on(output: &str) -> Vec<SocketAddr> {
+    let complete = output.rfind('\n').and_then(|end| output.get(..=end)).unwrap_or_default();
+    let lines = complete.lines().filter_map(|line| line.strip_prefix("listening on http://"));
+    lines.filter_map(|address| address.trim().parse().ok()).collect()
 }

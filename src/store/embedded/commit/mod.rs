@@ -23,6 +23,7 @@ pub(super) use space::Space;
 use super::options::WriteFailure;
 use super::stats::Counters;
 use super::tables::Tables;
+use crate::clock::Stopwatch;
 use crate::store::StoreError;
 use fjall::PersistMode;
 use heads::Heads;
@@ -127,6 +128,7 @@ fn write(
     let batch = draft.into_batch();
     let is_empty = batch.is_empty();
     let mode = if is_durable { PersistMode::SyncData } else { PersistMode::Buffer };
+    let commit = Stopwatch::start();
     if !is_empty {
         batch.durability(Some(mode)).commit()?;
     } else if is_durable && !*is_synced {
@@ -135,7 +137,7 @@ fn write(
         return Ok(());
     }
     *is_synced = is_durable;
-    counters.count_commit(is_durable, &written);
+    counters.count_commit(is_durable, &written, commit.elapsed());
     Ok(())
 }
 

@@ -74,6 +74,7 @@ struct Link {
 /// The client.
 pub(crate) struct ChatClient {
     token: String,
+    ping_seconds: Option<u64>,
     epoch: Option<Epoch>,
     sync_token: Bytes,
     logs: BTreeMap<ConversationId, HeldLog>,
@@ -87,6 +88,7 @@ impl ChatClient {
     pub(crate) fn new(user: UserId, token: &str) -> Self {
         Self {
             token: token.to_owned(),
+            ping_seconds: None,
             epoch: None,
             sync_token: Bytes::new(),
             logs: BTreeMap::new(),
@@ -114,6 +116,11 @@ impl ChatClient {
     /// Uses another access token from the next connection on.
     pub(crate) fn set_token(&mut self, token: &str) {
         token.clone_into(&mut self.token);
+    }
+
+    /// Asks for a ping interval from the next connection on.
+    pub(crate) const fn set_ping(&mut self, seconds: u64) {
+        self.ping_seconds = Some(seconds);
     }
 
     /// The conversations it knows of.
@@ -260,7 +267,7 @@ impl ChatClient {
             capabilities: capability::CURSOR | capability::EPHEMERAL,
             token: &self.token,
             client: Some("chasqui-tests 1"),
-            ping_seconds: None,
+            ping_seconds: self.ping_seconds,
             epoch: self.epoch,
         };
         let mut out = Vec::new();

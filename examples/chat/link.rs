@@ -16,10 +16,6 @@ const PING_SECONDS: u64 = 240;
 pub(crate) struct Link {
     stream: TcpStream,
     buffer: Vec<u8>,
-    /// Bytes received so far, WebSocket and HTTP heads included.
-    pub received: usize,
-    /// Bytes sent so far, likewise.
-    pub sent: usize,
 }
 
 /// A HELLO that asks to be left in peace.
@@ -40,7 +36,7 @@ impl Link {
     pub(crate) async fn open(address: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut link = Self { stream, buffer: Vec::new(), received: 0, sent: 0 };
+        let mut link = Self { stream, buffer: Vec::new() };
         let request = format!(
             "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n\
@@ -148,7 +144,6 @@ impl Link {
         let mut chunk = [0; 16 * 1024];
         let count = self.stream.try_read(&mut chunk)?;
         self.buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
-        self.received += count;
         Ok(count)
     }
 
@@ -158,7 +153,6 @@ impl Link {
             match self.stream.try_write(bytes) {
                 Ok(count) => {
                     bytes = bytes.get(count..).unwrap_or_default();
-                    self.sent += count;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),

@@ -5,14 +5,18 @@
 //! the figures count only if it ends with exactly what was written, each entry once and in order.
 
 use crate::Failure;
-use crate::link::{Link, hello};
-use crate::server::{Account, Server};
+use crate::blocking::{Link, hello};
+use crate::clock;
+use crate::figures::Figures;
+use crate::histogram::Times;
+use crate::report::{Machine, Report, StageReport};
+use crate::server::{Account, Scratch, Server, Setup, rest};
 use chasqui::model::{ClientMessageId, ConversationId, Sequence};
 use chasqui::protocol::constants::synced_flag;
 use chasqui::protocol::{ClientFrame, Record, SendFrame, ServerFrame, Tlvs};
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use std::net::SocketAddr;
+use std::thread;
 
 /// SENDs that a writer keeps unanswered.
 const SENDS_MAX: usize = 64;
@@ -21,7 +25,7 @@ const SENDS_MAX: usize = 64;
 const FETCHES_MAX: usize = 3;
 
 /// What to measure.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug, clap::Args, serde::Serialize)]
 pub(crate) struct Options {
     /// Conversations that are written to, each by one other person.
     #[arg(long, default_value_t = 50)]
@@ -37,36 +41,72 @@ pub(crate) struct Options {
     runs: u32,
 }
 
-/// Measures and prints.
-pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
-    let server = Server::start(options.conversations + 1)?;
+/// Writes at the same time: each thread so many conversations, one after the other.
+const WRITING_THREADS: usize = 8;
+
+/// Measures.
+pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
+    let scratch = Scratch::new()?;
+    let accounts = usize::try_from(options.conversations + 1)?;
+    let setup = Setup { servers: 1, accounts, ..Setup::default() };
+    let servers = Server::start_all(&setup, &scratch)?;
+    let server = servers.first().ok_or("no server")?;
     let (away, writers) = server.accounts.split_first().ok_or("no accounts")?;
-    let mut chats = Vec::new();
-    for writer in writers {
-        chats.push(server.direct(writer, away)?);
-    }
-    let before = Client::catch_up(&server, away, &Client::default()).await?.client;
+    let pairs: Vec<[Account; 2]> = writers.iter().map(|it| [it.clone(), away.clone()]).collect();
+    let founders: Vec<&[Account]> = pairs.iter().map(<[Account; 2]>::as_slice).collect();
+    let chats = rest::make_chats(server.address, &founders)?;
+    let chats: Vec<_> = chats.into_iter().filter_map(ConversationId::new).collect();
+    let before = Client::catch_up(server.address, away, &Client::default())?.client;
+    write_all(server.address, writers, &chats, options)?;
 
-    let mut tasks = JoinSet::new();
-    for (writer, chat) in writers.iter().zip(&chats) {
-        let (link, _) = Link::connect(server.address, &writer.access_token).await?;
-        tasks.spawn(write(link, *chat, *options));
-    }
-    while let Some(written) = tasks.join_next().await {
-        written??;
-    }
-
-    let (count, entries) = (options.conversations, options.conversations * options.entries);
-    println!("{entries} entries of {} bytes in {count} conversations", options.bytes);
+    let mut figures = Figures::new();
+    let mut times = Times::default();
     for _ in 0..options.runs {
-        let caught_up = Client::catch_up(&server, away, &before).await?;
+        let caught_up = Client::catch_up(server.address, away, &before)?;
         caught_up.client.check(&before, &chats, options)?;
         println!(
-            "caught up exactly: {} bytes received, {} sent, {} requests, {:.1?}",
-            caught_up.received, caught_up.sent, caught_up.client.rid, caught_up.took
+            "caught up exactly: {} bytes received, {} sent, {} requests, {:.1} ms",
+            caught_up.received,
+            caught_up.sent,
+            caught_up.client.rid,
+            clock::seconds(caught_up.took) * 1e3
         );
+        times.record(caught_up.took);
+        for (name, count) in
+            [("bytes_received", caught_up.received), ("bytes_sent", caught_up.sent)]
+        {
+            figures.insert(name.to_owned(), f64::from(u32::try_from(count)?));
+        }
     }
-    Ok(())
+    crate::figures::put_times("caught_up", &times, &mut figures);
+    figures.insert("entries".to_owned(), f64::from(options.conversations * options.entries));
+    let needed = vec!["entries".to_owned(), "bytes_received".to_owned()];
+    Ok(Report {
+        scenario: "resume".to_owned(),
+        settings: serde_json::to_value(options)?,
+        machine: Machine::here(),
+        stages: vec![StageReport { name: "catching up".to_owned(), figures, needed }],
+    })
+}
+
+fn write_all(
+    address: SocketAddr,
+    writers: &[Account],
+    chats: &[ConversationId],
+    options: &Options,
+) -> Result<(), Failure> {
+    let pairs: Vec<_> = writers.iter().zip(chats).collect();
+    let share = pairs.len().div_ceil(WRITING_THREADS).max(1);
+    thread::scope(|scope| {
+        let write_some = |part: &[(&Account, &ConversationId)]| -> Result<(), Failure> {
+            part.iter().try_for_each(|(writer, chat)| write(address, writer, **chat, options))
+        };
+        let threads: Vec<_> =
+            pairs.chunks(share).map(|part| scope.spawn(move || write_some(part))).collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err("a thread has panicked".into()))
+        })
+    })
 }
 
 /// The text of message number `number`, of a given length.
@@ -75,7 +115,14 @@ fn text(number: u32, bytes: usize) -> Vec<u8> {
 }
 
 /// Writes numbered messages and waits until all are acknowledged.
-async fn write(mut link: Link, chat: ConversationId, options: Options) -> Result<(), Failure> {
+fn write(
+    address: SocketAddr,
+    writer: &Account,
+    chat: ConversationId,
+    options: &Options,
+) -> Result<(), Failure> {
+    let mut link = Link::open(address)?;
+    link.send(&[hello(&writer.access_token, None), ClientFrame::Resume])?;
     let texts: Vec<_> = (0..options.entries).map(|number| text(number, options.bytes)).collect();
     let mut rid = 0;
     for batch in texts.chunks(SENDS_MAX) {
@@ -93,13 +140,12 @@ async fn write(mut link: Link, chat: ConversationId, options: Options) -> Result
                 tlvs: Tlvs::EMPTY,
             }));
         }
-        link.send(&sends).await?;
+        link.send(&sends)?;
         let mut unanswered = sends.len();
         while unanswered > 0 {
             link.receive(|frame| {
                 unanswered -= usize::from(matches!(frame, ServerFrame::Sent { .. }));
-            })
-            .await?;
+            })?;
         }
     }
     Ok(())
@@ -110,7 +156,7 @@ struct CaughtUp {
     client: Client,
     received: usize,
     sent: usize,
-    took: Duration,
+    took: u64,
 }
 
 /// What a client keeps.
@@ -135,28 +181,33 @@ struct HeldLog {
 
 impl Client {
     /// Connects as a client that holds what `before` holds, until nothing is missing.
-    async fn catch_up(
-        server: &Server,
+    fn catch_up(
+        address: SocketAddr,
         account: &Account,
         before: &Self,
     ) -> Result<CaughtUp, Failure> {
         let mut client = before.clone();
-        let began = Instant::now();
-        let mut link = Link::open(server.address).await?;
+        let began = clock::now();
+        let mut link = Link::open(address)?;
         (client.rid, client.synced) = (1, false);
         let sync = ClientFrame::Sync { rid: 1, limit: 0, token: &before.token };
-        link.send(&[hello(&account.access_token, before.epoch), sync]).await?;
+        link.send(&[hello(&account.access_token, before.epoch), sync])?;
         while !(client.synced && client.fetching == 0) {
             let mut requests = Vec::new();
-            link.receive(|frame| client.take(&frame, &mut requests)).await?;
+            link.receive(|frame| client.take(&frame, &mut requests))?;
             if let Some(broken) = client.broken {
                 return Err(broken.into());
             }
             if !requests.is_empty() {
-                link.send_encoded(&requests).await?;
+                link.send_encoded(&requests)?;
             }
         }
-        Ok(CaughtUp { client, received: link.received, sent: link.sent, took: began.elapsed() })
+        Ok(CaughtUp {
+            client,
+            received: link.received,
+            sent: link.sent,
+            took: clock::now() - began,
+        })
     }
 
     /// Takes a frame in and appends the requests that follow from it.

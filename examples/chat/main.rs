@@ -9,7 +9,6 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "it is for a terminal")]
 
-#[path = "../loadtest/link.rs"]
 mod link;
 
 use chasqui::model::{ClientMessageId, ConversationId, Sequence, UserId};

@@ -1,0 +1,176 @@
+//! Wakes that come from other threads, gathered so that a batch of them costs one system call.
+//!
+//! The runtime makes a system call for every task that another thread wakes, and the thread that
+//! commits answers many at once. So a task that waits for another thread is given a waker that only
+//! notes it and wakes the loop of its shard, unless that is awake already; the loop then wakes what
+//! was noted on its own thread, where a wake costs nothing. It knows neither who waits nor for what.
+//!
+//! Invariant: no wake is lost: whatever is noted while the loop sleeps has woken it, and it takes all
+//! that is noted after it was woken.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
+use std::thread::{self, ThreadId};
+
+/// See the module. One per shard, made on its thread.
+#[derive(Debug)]
+pub(super) struct Wakes(Arc<Gathered>);
+
+#[derive(Debug)]
+struct Gathered {
+    /// The shard's, whose own wakes go straight to their tasks.
+    thread: ThreadId,
+    noted: Mutex<Noted>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    tasks: Vec<Waker>,
+    /// Wakes the loop; `None` before its first round.
+    reactor: Option<Waker>,
+}
+
+/// The waker of one task.
+struct Task {
+    gathered: Arc<Gathered>,
+    waker: Waker,
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if thread::current().id() == self.gathered.thread {
+            self.waker.wake_by_ref();
+        } else {
+            self.gathered.note(self.waker.clone());
+        }
+    }
+}
+
+impl Gathered {
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, task: Waker) {
+        let mut noted = self.noted();
+        let reactor = if noted.tasks.is_empty() { noted.reactor.clone() } else { None };
+        noted.tasks.push(task);
+        drop(noted);
+        if let Some(reactor) = reactor {
+            reactor.wake();
+        }
+    }
+}
+
+impl Wakes {
+    /// For the shard of the current thread.
+    pub(super) fn new() -> Self {
+        let thread = thread::current().id();
+        Self(Arc::new(Gathered { thread, noted: Mutex::default() }))
+    }
+
+    /// Wakes the tasks noted since the last time, and remembers how the loop is woken for the next.
+    pub(super) fn release(&self, reactor: &Context<'_>) {
+        let mut noted = self.0.noted();
+        if !noted.reactor.as_ref().is_some_and(|known| known.will_wake(reactor.waker())) {
+            noted.reactor = Some(reactor.waker().clone());
+        }
+        let tasks = std::mem::take(&mut noted.tasks);
+        drop(noted);
+        for task in tasks {
+            task.wake();
+        }
+    }
+
+    /// The same future, with the wakes that it gets from other threads gathered.
+    pub(super) fn gather<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let gathered = Arc::clone(&self.0);
+        async move {
+            let mut future = pin!(future);
+            let mut wakers: Option<(Waker, Waker)> = None;
+            std::future::poll_fn(|ctx| {
+                let waker = ctx.waker();
+                let (_, noting) = match &mut wakers {
+                    Some(known) if known.0.will_wake(waker) => known,
+                    other => {
+                        let (gathered, waker) = (Arc::clone(&gathered), waker.clone());
+                        let task = Arc::new(Task { gathered, waker: waker.clone() });
+                        other.insert((waker, Waker::from(task)))
+                    }
+                };
+                future.as_mut().poll(&mut Context::from_waker(noting))
+            })
+            .await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
+    use tokio::sync::oneshot;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Count {
+        fn get(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn poll<F: Future>(future: Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(count))))
+    }
+
+    #[test]
+    fn many_wakes_of_another_thread_wake_the_loop_once_and_every_task_when_it_runs() {
+        let (wakes, reactor) = (Wakes::new(), Arc::<Count>::default());
+        let waker = Waker::from(Arc::clone(&reactor));
+        for round in 1..=3 {
+            wakes.release(&Context::from_waker(&waker));
+            let (senders, receivers): (Vec<_>, Vec<_>) =
+                (0..10).map(|_| oneshot::channel::<()>()).unzip();
+            let mut tasks: Vec<_> = receivers
+                .into_iter()
+                .map(|receiver| (Box::pin(wakes.gather(receiver)), Arc::<Count>::default()))
+                .collect();
+            for (task, count) in &mut tasks {
+                assert!(poll(task.as_mut(), count).is_pending());
+            }
+            let answers = move || senders.into_iter().for_each(|s| s.send(()).expect("it waits"));
+            thread::spawn(answers).join().expect("no panic");
+            assert_eq!(reactor.get(), round);
+            assert!(tasks.iter().all(|(_, count)| count.get() == 0));
+            wakes.release(&Context::from_waker(&waker));
+            for (task, count) in &mut tasks {
+                assert_eq!(count.get(), 1);
+                assert!(poll(task.as_mut(), count).is_ready());
+            }
+        }
+    }
+
+    #[test]
+    fn a_wake_of_the_own_thread_goes_straight_to_its_task() {
+        let (wakes, count) = (Wakes::new(), Arc::<Count>::default());
+        let (sender, receiver) = oneshot::channel::<()>();
+        let mut task = Box::pin(wakes.gather(receiver));
+        assert!(poll(task.as_mut(), &count).is_pending());
+        sender.send(()).expect("it waits");
+        assert_eq!(count.get(), 1);
+    }
+}
