@@ -37,7 +37,8 @@ impl<T> Owner<T> {
         requests: &mut Vec<Request<T>>,
         emits: &mut Vec<Emit<T>>,
     ) -> Draft<T> {
-        let mut draft = Draft::new(self.head, Rc::clone(&self.members), now, requests.len());
+        let buffers = std::mem::take(&mut self.buffers);
+        let mut draft = Draft::new(self.head, Rc::clone(&self.members), now, buffers);
         for request in requests.drain(..) {
             match self.judge(settings, &draft, &request) {
                 Ok(Verdict::Append(contents)) => draft.push(request, contents),

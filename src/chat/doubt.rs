@@ -42,7 +42,7 @@ impl<T> Owner<T> {
             }
             for entry in entries {
                 let audience = self.fold(chat, &entry);
-                let answer = draft.as_mut().and_then(|draft| draft.answer_of(id, &entry));
+                let answer = draft.as_mut().and_then(|draft| draft.answer_of(&entry));
                 emits.push(Emit::Entry { entry, audience, answer });
             }
         }

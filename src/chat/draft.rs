@@ -2,15 +2,28 @@
 
 use super::in_flight::UnderWay;
 use super::members::Members;
-use super::owner::{Action, Emit, Lane, Request};
+use super::owner::{Action, Answer, Emit, Lane, Request};
 use crate::model::{
-    Actor, ClientMessageId, CommandError, Content, ConversationId, Entry, Head, Outcome, Sent,
-    Sequence, Timestamp, UserId,
+    Actor, ClientMessageId, CommandError, Content, ConversationId, Entry, Head, Sequence,
+    Timestamp, UserId,
 };
 use std::rc::Rc;
 
 /// What a request other than a send adds: contents, each with the id its entry carries.
 pub(super) type Contents = Vec<(ClientMessageId, Content)>;
+
+/// What drafts are written into, empty between two of them.
+#[derive(Debug)]
+pub(super) struct Buffers<T> {
+    entries: Vec<Entry>,
+    accepted: Vec<Accepted<T>>,
+}
+
+impl<T> Default for Buffers<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), accepted: Vec::new() }
+    }
+}
 
 /// Entries to be appended, and whose they are.
 #[derive(Debug)]
@@ -53,12 +66,18 @@ enum Wish {
 
 impl<T> Draft<T> {
     /// An empty draft on top of what is committed.
-    pub(super) fn new(head: Head, members: Rc<Members>, now: Timestamp, requests: usize) -> Self {
+    pub(super) fn new(
+        head: Head,
+        members: Rc<Members>,
+        now: Timestamp,
+        buffers: Buffers<T>,
+    ) -> Self {
+        let Buffers { entries, accepted } = buffers;
         Self {
             expected: head.sequence,
             accepted_at: now,
-            entries: Vec::with_capacity(requests),
-            accepted: Vec::with_capacity(requests),
+            entries,
+            accepted,
             head,
             members,
             under_way: None,
@@ -139,43 +158,42 @@ impl<T> Draft<T> {
     }
 
     /// The answer to the request that an entry read from the log answers, if it had none yet.
-    pub(super) fn answer_of(
-        &mut self,
-        conversation: ConversationId,
-        entry: &Entry,
-    ) -> Option<(T, Outcome)> {
+    pub(super) fn answer_of(&mut self, entry: &Entry) -> Option<(T, Answer)> {
         let index = self.index_of(entry)?;
         let accepted = self.accepted.iter_mut().find(|accepted| accepted.last == index);
         let accepted = accepted?;
         let ticket = accepted.ticket.take()?;
-        Some((ticket, accepted.wish.outcome(conversation, entry.into(), false)))
+        Some((ticket, accepted.wish.answer()))
     }
 
     /// Tells the entries to whom `audience_of` says, each request answered in the place of its last
-    /// one.
+    /// one. Gives its buffers back.
     pub(super) fn answer(
         self,
         conversation: ConversationId,
         mut audience_of: impl FnMut(&Entry) -> Rc<[UserId]>,
         emits: &mut Vec<Emit<T>>,
-    ) {
-        let mut accepted = self.accepted.into_iter();
-        for (index, entry) in self.entries.into_iter().enumerate() {
+    ) -> Buffers<T> {
+        let Self { mut entries, mut accepted, .. } = self;
+        let mut requests = accepted.drain(..);
+        for (index, entry) in entries.drain(..).enumerate() {
             let audience = audience_of(&entry);
             let is_last = |next: &Accepted<T>| next.last == index;
-            if !accepted.as_slice().first().is_some_and(is_last) {
+            if !requests.as_slice().first().is_some_and(is_last) {
                 emits.push(Emit::Entry { entry, audience, answer: None });
                 continue;
             }
-            let Some(Accepted { wish, ticket, twins, .. }) = accepted.next() else { break };
+            let Some(Accepted { wish, ticket, twins, .. }) = requests.next() else { break };
             let at = Head::from(&entry);
-            let answer = ticket.map(|ticket| (ticket, wish.outcome(conversation, at, false)));
+            let answer = ticket.map(|ticket| (ticket, wish.answer()));
             emits.push(Emit::Entry { entry, audience, answer });
             emits.extend(twins.into_iter().map(|twin| {
-                let result = Ok(wish.outcome(conversation, at, true));
+                let result = Ok(wish.answer().outcome(conversation, at, true));
                 Emit::Reply { ticket: twin.ticket, result }
             }));
         }
+        drop(requests);
+        Buffers { entries, accepted }
     }
 
     /// Takes out the requests that have no answer yet, in order. The entries stay: they may yet prove
@@ -208,14 +226,10 @@ impl<T> Accepted<T> {
 }
 
 impl Wish {
-    /// The answer to whoever wished for an entry that is stored `at`.
-    fn outcome(&self, conversation: ConversationId, at: Head, duplicate: bool) -> Outcome {
-        let Head { sequence, ordinal, sent_at } = at;
+    fn answer(&self) -> Answer {
         match self {
-            Self::Send { .. } => {
-                Outcome::Sent(Sent { conversation, sequence, ordinal, sent_at, duplicate })
-            }
-            Self::Other(_) => Outcome::Done,
+            Self::Send { .. } => Answer::Sent,
+            Self::Other(_) => Answer::Done,
         }
     }
 }

@@ -7,14 +7,14 @@
 
 use super::Chat;
 use super::cursors::Known;
-use super::draft::Draft;
+use super::draft::{Buffers, Draft};
 use super::effects::{Unwritten, has_effects};
 use super::members::Members;
 use super::recent::Recent;
 use super::view::View;
 use crate::model::{
     Actor, ClientMessageId, CommandError, Content, Conversation, ConversationId, ConversationKind,
-    Cursor, CursorAdvance, Entry, Head, Outcome, Role, Sequence, Settings, Timestamp, Title,
+    Cursor, CursorAdvance, Entry, Head, Outcome, Role, Sent, Sequence, Settings, Timestamp, Title,
     UserId,
 };
 use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
@@ -105,8 +105,30 @@ pub enum Emit<T> {
         audience: Rc<[UserId]>,
         /// Set on the entry that answers a request: the answer stands in the entry's place where it
         /// came from.
-        answer: Option<(T, Outcome)>,
+        answer: Option<(T, Answer)>,
     },
+}
+
+/// What the answer to a request that led to an entry says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Where the entry is stored.
+    Sent,
+    /// Nothing but that it is done.
+    Done,
+}
+
+impl Answer {
+    /// The answer to whoever asked for an entry that is stored `at`.
+    pub fn outcome(self, conversation: ConversationId, at: Head, duplicate: bool) -> Outcome {
+        let Head { sequence, ordinal, sent_at } = at;
+        match self {
+            Self::Sent => {
+                Outcome::Sent(Sent { conversation, sequence, ordinal, sent_at, duplicate })
+            }
+            Self::Done => Outcome::Done,
+        }
+    }
 }
 
 /// See the module. `T` is what a caller finds its requests again by.
@@ -121,6 +143,8 @@ pub struct Owner<T> {
     pub(super) doubt: Option<Draft<T>>,
     /// Effects of stored entries that could not be written yet.
     pub(super) unwritten: Unwritten,
+    /// Those of the last draft, for the next one.
+    pub(super) buffers: Buffers<T>,
     known: Rc<Known>,
 }
 
@@ -148,6 +172,7 @@ impl<T> Owner<T> {
             holds: Vec::new(),
             doubt: None,
             unwritten: Unwritten::default(),
+            buffers: Buffers::default(),
             known: Rc::default(),
         };
         if let Some(pending) = store.pending_of(id).await? {
@@ -165,6 +190,22 @@ impl<T> Owner<T> {
             head: self.head,
             known: Rc::clone(&self.known),
         }
+    }
+
+    /// Brings up to date what readers may know. Little of it changes with an entry.
+    pub fn refresh(&self, view: &mut View) {
+        view.head = self.head;
+        if !Rc::ptr_eq(&view.settings, &self.settings) {
+            view.settings = Rc::clone(&self.settings);
+        }
+        if !Rc::ptr_eq(&view.members, &self.members) {
+            view.members = Rc::clone(&self.members);
+        }
+    }
+
+    /// Gives back what it needs only while it works.
+    pub fn rest(&mut self) {
+        self.buffers = Buffers::default();
     }
 
     /// How many entries it remembers.
@@ -259,7 +300,7 @@ impl<T> Owner<T> {
         draft: Draft<T>,
         emits: &mut Vec<Emit<T>>,
     ) {
-        draft.answer(self.conversation.id, |entry| self.fold(chat, entry), emits);
+        self.buffers = draft.answer(self.conversation.id, |entry| self.fold(chat, entry), emits);
         if !self.unwritten.is_empty() {
             self.write_effects(chat).await;
         }

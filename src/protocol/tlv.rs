@@ -87,6 +87,9 @@ impl<'a> Tlvs<'a> {
 
     /// The first value and those after it.
     pub(crate) fn split_first(&self) -> Option<(Tlv<'a>, Self)> {
+        if self.is_empty() {
+            return None;
+        }
         let mut reader = Reader::new(self.bytes, self.offset);
         let tag = reader.varint().ok()?;
         let value = reader.nested().ok()?;

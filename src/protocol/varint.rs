@@ -13,6 +13,9 @@ const ONE_MAX: u64 = (1 << 6) - 1;
 const TWO_MAX: u64 = (1 << 14) - 1;
 const FOUR_MAX: u64 = (1 << 30) - 1;
 
+/// The bits of the longest form that hold the value.
+const EIGHT_MASK: u64 = (1 << 62) - 1;
+
 /// The bytes that `value` takes.
 pub(crate) const fn encoded_len(value: u64) -> usize {
     if value <= ONE_MAX {
@@ -61,30 +64,41 @@ fn layout(value: u64) -> ([u8; 8], usize) {
 
 /// Takes one integer off the front of `bytes`: its value and what follows it.
 pub(crate) fn decode(bytes: &[u8]) -> Result<(u64, &[u8]), Fault> {
-    let short = |needed| Fault::Truncated { needed, had: bytes.len() };
-    let first = *bytes.first().ok_or(short(1))?;
-    let (value, rest) = match first >> 6 {
-        0b00 => (u64::from(first), bytes.get(1..).unwrap_or_default()),
+    take(bytes).ok_or_else(|| fault(bytes))
+}
+
+/// The same; `None` for whatever is wrong.
+fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (first, after) = bytes.split_first()?;
+    let (value, shorter_max, rest) = match first >> 6 {
+        0b00 => return Some((u64::from(*first), after)),
         0b01 => {
-            let (head, rest) = bytes.split_first_chunk::<2>().ok_or(short(2))?;
-            (u64::from(u16::from_be_bytes(*head)) & TWO_MAX, rest)
+            let (head, rest) = bytes.split_first_chunk::<2>()?;
+            (u64::from(u16::from_be_bytes(*head)) & TWO_MAX, ONE_MAX, rest)
         }
         0b10 => {
-            let (head, rest) = bytes.split_first_chunk::<4>().ok_or(short(4))?;
-            (u64::from(u32::from_be_bytes(*head)) & FOUR_MAX, rest)
+            let (head, rest) = bytes.split_first_chunk::<4>()?;
+            (u64::from(u32::from_be_bytes(*head)) & FOUR_MAX, TWO_MAX, rest)
         }
         _ => {
-            let (head, rest) = bytes.split_first_chunk::<8>().ok_or(short(8))?;
-            (u64::from_be_bytes(*head) & ((1 << 62) - 1), rest)
+            let (head, rest) = bytes.split_first_chunk::<8>()?;
+            (u64::from_be_bytes(*head) & EIGHT_MASK, FOUR_MAX, rest)
         }
     };
-    if encoded_len(value) != bytes.len() - rest.len() {
-        return Err(Fault::VarintNotShortest);
+    (shorter_max < value && value <= NUMBER_MAX).then_some((value, rest))
+}
+
+/// What is wrong with bytes that [`take`] refused.
+#[cold]
+fn fault(bytes: &[u8]) -> Fault {
+    let needed = bytes.first().map_or(1, |first| 1 << (first >> 6));
+    match bytes.first_chunk::<8>() {
+        _ if bytes.len() < needed => Fault::Truncated { needed, had: bytes.len() },
+        Some(eight) if needed == 8 && u64::from_be_bytes(*eight) & EIGHT_MASK > NUMBER_MAX => {
+            Fault::VarintTooLarge
+        }
+        Some(_) | None => Fault::VarintNotShortest,
     }
-    if value > NUMBER_MAX {
-        return Err(Fault::VarintTooLarge);
-    }
-    Ok((value, rest))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::counters::Counters;
 use super::entrance::Entrance;
 use super::epoll::{Batch, Epoll, Readiness};
 use super::inbound::{Partial, Unread};
-use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
+use super::outbox::{Outbox, Overflow, PushClass, ResyncReason, Spares};
 use super::settings::{Mode, Settings};
 use super::slab::Slab;
 use super::turn::{EVENTS_PER_TURN, READ_BYTES};
@@ -317,8 +317,12 @@ impl Connections {
             }
             Effect::Send(frame) => {
                 self.counters.note_reply(frame);
-                if !self.queue(key, OpCode::Binary, frame) {
-                    self.begin_slow_close(key, actor);
+                let bound = self.settings.outbox_bound(&connection.role);
+                let outbox = self.outgoing.outbox(key, connection);
+                match outbox.reply(OpCode::Binary, frame, bound) {
+                    Ok(0) => {}
+                    Ok(dropped) => self.counters.deliveries_dropped.add(dropped),
+                    Err(Overflow) => self.begin_slow_close(key, actor),
                 }
             }
             Effect::Close(code) => self.begin_close(key, actor, Some(code.number())),

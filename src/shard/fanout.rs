@@ -13,7 +13,7 @@ use super::reactor::Reactor;
 use super::registry::{Place, Registry};
 use super::websocket::{self, Message};
 use crate::chat::{CursorMoved, Emit};
-use crate::model::{CommandError, ConversationId, Entry, EphemeralKind, Outcome, UserId};
+use crate::model::{CommandError, ConversationId, Entry, EphemeralKind, Head, Outcome, UserId};
 use crate::protocol::{CursorFrame, EntryEncoder, EphemeralFrame, ServerFrame};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -93,7 +93,8 @@ impl Fanout {
             Emit::Reply { ticket, result } => self.answer(ticket, result),
             Emit::Entry { entry, audience, answer } => {
                 let asked = answer.as_ref().and_then(|(origin, _)| origin.place());
-                if let Some((origin, outcome)) = answer {
+                if let Some((origin, answer)) = answer {
+                    let outcome = answer.outcome(conversation, Head::from(&entry), false);
                     self.answer(origin, Ok(outcome));
                 }
                 self.entry(conversation, &entry, &audience, asked);

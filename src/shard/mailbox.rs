@@ -20,6 +20,7 @@ use crate::session::{GrantError, Granted};
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
 /// The most commands waiting in a mailbox.
@@ -170,6 +171,8 @@ struct Missed {
 pub(crate) struct Inbox {
     receiver: mpsc::UnboundedReceiver<ShardMessage>,
     load: Arc<Load>,
+    /// Whom the next message wakes, while none has come since.
+    waiting: Option<Waker>,
 }
 
 /// Makes the mailboxes of `shards` shards.
@@ -178,7 +181,7 @@ pub(crate) fn mailboxes(shards: usize) -> (Mailboxes, Vec<Inbox>) {
         .map(|_| {
             let (sender, receiver) = mpsc::unbounded_channel();
             let load = Arc::<Load>::default();
-            (Mailbox { sender, load: Arc::clone(&load) }, Inbox { receiver, load })
+            (Mailbox { sender, load: Arc::clone(&load) }, Inbox { receiver, load, waiting: None })
         })
         .unzip::<_, _, Vec<_>, Vec<_>>();
     (Mailboxes(senders.into()), receivers)
@@ -237,11 +240,22 @@ impl Inbox {
     /// Takes up to `limit` messages, or arranges to be woken when there is one.
     pub(crate) fn poll(
         &mut self,
-        ctx: &mut std::task::Context<'_>,
+        ctx: &mut Context<'_>,
         messages: &mut Vec<ShardMessage>,
         limit: usize,
-    ) -> std::task::Poll<usize> {
-        let taken = std::task::ready!(self.receiver.poll_recv_many(ctx, messages, limit));
+    ) -> Poll<usize> {
+        // Whoever is to be woken need not be told so again every round.
+        let waits = self.waiting.as_ref().is_some_and(|waker| waker.will_wake(ctx.waker()));
+        if waits && self.receiver.is_empty() {
+            return Poll::Pending;
+        }
+        let Poll::Ready(taken) = self.receiver.poll_recv_many(ctx, messages, limit) else {
+            if !waits {
+                self.waiting = Some(ctx.waker().clone());
+            }
+            return Poll::Pending;
+        };
+        self.waiting = None;
         let (mut commands, mut deliveries) = (0, 0);
         for message in messages.iter() {
             match message {
@@ -260,7 +274,7 @@ impl Inbox {
         }
         self.load.commands.fetch_sub(commands, Ordering::Relaxed);
         self.load.deliveries.fetch_sub(deliveries, Ordering::Relaxed);
-        std::task::Poll::Ready(taken)
+        Poll::Ready(taken)
     }
 
     /// Some of the slots that missed a delivery, and whether there are more.
@@ -319,7 +333,7 @@ mod tests {
 
     fn drain(inbox: &mut Inbox) -> usize {
         let mut messages = Vec::new();
-        let mut ctx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut ctx = Context::from_waker(Waker::noop());
         while inbox.poll(&mut ctx, &mut messages, 1).is_ready() {
             messages.clear();
         }

@@ -120,7 +120,7 @@ impl<S: Store> MemoryShard<S> {
     }
 
     fn handle_events(&self) {
-        while let Some(event) = self.enter(Connections::pop_event) {
+        while let Some(event) = self.reactor.hand_over(Connections::pop_event) {
             handle(&self.core, &self.reactor, event);
         }
     }

@@ -215,7 +215,7 @@ impl Slot {
     fn publish(&self, owner: &Owner<Origin>) {
         let work = &mut *self.work.borrow_mut();
         match work.view.as_mut().and_then(Rc::get_mut) {
-            Some(unread) => *unread = owner.view(),
+            Some(unread) => owner.refresh(unread),
             None => work.view = Some(Rc::new(owner.view())),
         }
         if let Some(view) = &work.view {
@@ -241,7 +241,7 @@ impl Slot {
     /// Waits for more until the task is to end; gives the owner back if it came, else it is parked.
     async fn linger(
         &self,
-        owner: Box<Owner<Origin>>,
+        mut owner: Box<Owner<Origin>>,
         now: Timestamp,
     ) -> Option<Box<Owner<Origin>>> {
         if self.counts.idle.get() < IDLE_MAX {
@@ -257,6 +257,7 @@ impl Slot {
         }
         // Their buffers would be half of what a conversation at rest takes.
         (work.queue, work.waiting) = Default::default();
+        owner.rest();
         work.state = State::Parked { owner, since: now };
         None
     }

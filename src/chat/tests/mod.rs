@@ -12,7 +12,7 @@ mod syncing;
 use super::{Action, Chat, Emit, Lane, Owner, Request, Settings};
 use crate::model::{
     Account, Actor, ClientMessageId, CommandError, Content, ConversationId, DeviceId, Entry,
-    ErrorCode, Message, Outcome, PasswordHash, Profile, Sent, Sequence, Timestamp, UserId,
+    ErrorCode, Head, Message, Outcome, PasswordHash, Profile, Sent, Sequence, Timestamp, UserId,
     Username,
 };
 use crate::store::embedded::{Embedded, Hooks, Options};
@@ -132,7 +132,10 @@ impl Owner<Ticket> {
 pub(super) fn answers(emits: Vec<Emit<Ticket>>) -> Vec<(Ticket, Result<Outcome, CommandError>)> {
     let answer = |emit| match emit {
         Emit::Reply { ticket, result } => Some((ticket, result)),
-        Emit::Entry { answer, .. } => answer.map(|(ticket, outcome)| (ticket, Ok(outcome))),
+        Emit::Entry { entry, answer, .. } => answer.map(|(ticket, answer)| {
+            let conversation = ConversationId::new(1).expect("not zero");
+            (ticket, Ok(answer.outcome(conversation, Head::from(&entry), false)))
+        }),
     };
     emits.into_iter().filter_map(answer).collect()
 }
