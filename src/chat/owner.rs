@@ -342,8 +342,9 @@ pub(super) fn ascending(from: Sequence, to: Sequence) -> Range {
 pub(super) fn unapplied(error: &StoreError) -> CommandError {
     match error {
         StoreError::Unknown => StoreError::Unavailable.into(),
-        StoreError::Unavailable | StoreError::Full | StoreError::Corrupt { .. } => {
-            error.clone().into()
-        }
+        StoreError::Unavailable
+        | StoreError::Behind { .. }
+        | StoreError::Full
+        | StoreError::Corrupt { .. } => error.clone().into(),
     }
 }

@@ -89,6 +89,7 @@ impl Config {
             memtable_bytes: self.store.memtable_bytes,
             reserve_bytes: self.store.reserve_bytes,
             read_permits: count_or_cores(self.store.read_permits),
+            wait_max: self.store.wait_max,
             ..embedded::Options::new(&self.store.path)
         }
     }

@@ -181,6 +181,9 @@ pub struct Store {
     pub reserve_bytes: u64,
     /// How many reads may touch the disk at the same time; 0 for one per core.
     pub read_permits: usize,
+    /// Once the disk is slow, sends that would wait for it longer are refused as overloaded.
+    #[serde(with = "quantity::duration")]
+    pub wait_max: Duration,
 }
 
 impl Default for Store {
@@ -191,6 +194,7 @@ impl Default for Store {
             memtable_bytes: 16 << 20,
             reserve_bytes: 256 << 20,
             read_permits: 0,
+            wait_max: Duration::from_secs(1),
         }
     }
 }

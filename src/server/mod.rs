@@ -162,8 +162,8 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     store.sync_cursors().await?;
     handle.end();
     threads.join().await;
-    let Stats { commits, syncs, appends, entries, bytes } = store.stats();
-    tracing::info!(commits, syncs, appends, entries, bytes, "stopped");
+    let Stats { commits, syncs, appends, refused, entries, bytes } = store.stats();
+    tracing::info!(commits, syncs, appends, refused, entries, bytes, "stopped");
     store.close().await;
     Ok(())
 }

@@ -9,6 +9,12 @@ pub enum StoreError {
     /// It does not answer now; the same call may succeed later.
     #[error("the store is unavailable")]
     Unavailable,
+    /// It is behind with what it has to store: the same call may succeed once it has caught up.
+    #[error("the store is behind")]
+    Behind {
+        /// How long the call would have waited.
+        wait: Duration,
+    },
     /// It has less free space than its reserve: writes are refused, reads go on.
     #[error("the store is full")]
     Full,
@@ -32,6 +38,9 @@ impl From<StoreError> for CommandError {
                 "the store does not answer",
                 Duration::from_secs(1),
             ),
+            StoreError::Behind { wait } => {
+                Self::retryable(ErrorCode::Overloaded, "too much is waiting to be stored", wait)
+            }
             StoreError::Full => Self::retryable(
                 ErrorCode::Unavailable,
                 "the store is full: reading goes on, writing is refused",

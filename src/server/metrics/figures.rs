@@ -117,11 +117,16 @@ impl Figures<'_> {
     }
 
     fn put_store(&self, page: &mut Page) {
-        let Stats { commits, syncs, appends, entries, bytes } = self.store;
+        let Stats { commits, syncs, appends, refused, entries, bytes } = self.store;
         let counters = [
             ("chasqui_store_commits_total", "Batches written.", commits),
             ("chasqui_store_syncs_total", "Batches written and synced.", syncs),
             ("chasqui_store_appends_total", "Appends to logs.", appends),
+            (
+                "chasqui_store_appends_refused_total",
+                "Appends refused since they would have waited for too long.",
+                refused,
+            ),
             ("chasqui_store_entries_total", "Entries written.", entries),
             ("chasqui_store_bytes_total", "Bytes of keys and values written.", bytes),
         ];

@@ -60,6 +60,12 @@ impl Change for AppendRows {
         size_of_val(self) + rows.sum::<usize>()
     }
 
+    /// Clients hold what they are refused and send it again in order. What has effects comes from
+    /// commands that would have to be given again, and there is little of it.
+    fn gives_way(&self) -> bool {
+        !self.has_effects
+    }
+
     fn stage(self, draft: &mut Draft<'_>) -> Result<Appended, StoreError> {
         let head = draft.head(self.conversation)?;
         if head.sequence != self.expected {

@@ -63,7 +63,8 @@ impl Embedded {
         let epoch = folder.epoch();
         let tables = Tables::open(folder, options).map_err(|error| database_error(path, error))?;
         let tables = Arc::new(tables);
-        let queue = Arc::new(Queue::new(options.queue_max, options.queue_bytes_max));
+        let queue =
+            Arc::new(Queue::new(options.queue_max, options.queue_bytes_max, options.wait_max));
         let counters = Arc::new(Counters::default());
         let committer = Committer {
             tables: Arc::clone(&tables),
@@ -101,7 +102,11 @@ impl Embedded {
     /// Hands a change to the commit thread and waits for what came of it. A caller that gives up
     /// waiting does not take the change back.
     async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
-        let answer = self.inner.queue.push(change)?;
+        let queued = self.inner.queue.push(change);
+        if let Err(StoreError::Behind { .. }) = queued {
+            self.inner.counters.count_refused();
+        }
+        let answer = queued?;
         answer.await.unwrap_or(Err(StoreError::Unknown))
     }
 

@@ -1,6 +1,7 @@
 //! How the embedded store is opened, and why it may refuse.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The settings of an embedded store.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Options {
     pub queue_max: usize,
     /// How many bytes of changes may wait.
     pub queue_bytes_max: usize,
+    /// Once commits are slow, appends without effects that would wait for longer are refused.
+    pub wait_max: Duration,
 }
 
 impl Options {
@@ -35,6 +38,7 @@ impl Options {
             read_permits: cores,
             queue_max: 16_384,
             queue_bytes_max: 32 << 20,
+            wait_max: Duration::from_secs(1),
         }
     }
 }

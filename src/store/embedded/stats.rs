@@ -1,4 +1,4 @@
-//! Counters of what the commit thread has done.
+//! Counters of what the commit thread has done and what its queue has refused.
 
 use crate::telemetry::Histogram;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +13,8 @@ pub struct Stats {
     pub syncs: u64,
     /// Appends that were applied.
     pub appends: u64,
+    /// Appends that were refused since they would have waited for too long.
+    pub refused: u64,
     /// Entries written.
     pub entries: u64,
     /// Bytes of keys and values written.
@@ -25,6 +27,7 @@ pub(super) struct Counters {
     commits: AtomicU64,
     syncs: AtomicU64,
     appends: AtomicU64,
+    refused: AtomicU64,
     entries: AtomicU64,
     bytes: AtomicU64,
     /// How long the synced batches took to write and sync.
@@ -43,12 +46,17 @@ impl Counters {
         }
     }
 
+    pub(super) fn count_refused(&self) {
+        add(&self.refused, 1);
+    }
+
     pub(super) fn stats(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Stats {
             commits: read(&self.commits),
             syncs: read(&self.syncs),
             appends: read(&self.appends),
+            refused: read(&self.refused),
             entries: read(&self.entries),
             bytes: read(&self.bytes),
         }

@@ -5,12 +5,15 @@
 //! all. What arrives meanwhile is the next batch: the group is formed by the length of a commit,
 //! never by a timer.
 //!
+//! - What gives way is refused at the queue while it would wait for too long (`backlog`). Everything
+//!   else waits: a change that follows from a stored one must not be starved by new ones.
 //! - Nothing is answered before the batch it depends on is written: neither a change that was made
 //!   nor one that was refused because of another one in the same batch.
 //! - A failed write or sync is the end. What was in the batch is answered as unknown, what waits as
 //!   unavailable, and no later write can make the failed one look like it never happened: the
 //!   state in memory, which is ahead of the disk by then, is never used again.
 
+mod backlog;
 mod draft;
 mod heads;
 mod queue;
@@ -47,6 +50,11 @@ pub(super) trait Change: Send + 'static {
     /// About how much memory it takes while it waits.
     fn bytes(&self) -> usize;
 
+    /// Whether it can come later as well, and so is refused while it would wait for too long.
+    fn gives_way(&self) -> bool {
+        false
+    }
+
     /// Checks it against the draft and adds its rows.
     fn stage(self, draft: &mut Draft<'_>) -> Result<Self::Outcome, StoreError>;
 }
@@ -69,7 +77,7 @@ impl Committer {
         let mut jobs = Vec::new();
         let mut is_synced = true;
         let mut result = Ok(());
-        while result.is_ok() && self.queue.take(&mut jobs) {
+        while result.is_ok() && self.queue.take(&mut jobs, is_synced) {
             result = self.commit(&mut heads, &mut jobs, &mut is_synced);
         }
         if result.is_ok() && !is_synced {
@@ -108,7 +116,7 @@ impl Committer {
     fn stop(&self, error: &fjall::Error) {
         self.queue.close();
         let mut jobs = Vec::new();
-        self.queue.take(&mut jobs);
+        self.queue.take(&mut jobs, false);
         for job in jobs {
             job.refuse(StoreError::Unavailable);
         }

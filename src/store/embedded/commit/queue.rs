@@ -1,8 +1,11 @@
 //! The bounded queue of changes in front of the commit thread.
 
+use super::backlog::Backlog;
 use super::{Change, Draft};
+use crate::clock::Stopwatch;
 use crate::store::StoreError;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// A change in the queue, whatever its kind.
@@ -50,40 +53,53 @@ pub(in crate::store::embedded) struct Queue {
     filled: Condvar,
     jobs_max: usize,
     bytes_max: usize,
+    running: Stopwatch,
 }
 
-#[derive(Default)]
 struct State {
     jobs: Vec<Box<dyn Job>>,
-    bytes: usize,
+    backlog: Backlog,
     /// Whether the commit thread sleeps: waking it costs a system call.
     idle: bool,
     closed: bool,
 }
 
 impl Queue {
-    /// An empty queue that takes this many changes, of this many bytes together.
-    pub(in crate::store::embedded) fn new(jobs_max: usize, bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), filled: Condvar::new(), jobs_max, bytes_max }
+    /// An empty queue that takes this many changes, of this many bytes together, and none that can
+    /// come later while it would wait for longer than `wait_max`.
+    pub(in crate::store::embedded) fn new(
+        jobs_max: usize,
+        bytes_max: usize,
+        wait_max: Duration,
+    ) -> Self {
+        let backlog = Backlog::new(wait_max);
+        let state = State { jobs: Vec::new(), backlog, idle: false, closed: false };
+        let running = Stopwatch::start();
+        Self { state: Mutex::new(state), filled: Condvar::new(), jobs_max, bytes_max, running }
     }
 
-    /// Queues a change and gives what its answer arrives on; unavailable when full or closed.
+    /// Queues a change and gives what its answer arrives on; unavailable when full or closed, behind
+    /// when the change gives way and would wait for too long.
     pub(in crate::store::embedded) fn push<C: Change>(
         &self,
         change: C,
     ) -> Result<oneshot::Receiver<Result<C::Outcome, StoreError>>, StoreError> {
-        let bytes = change.bytes();
+        let (bytes, gives_way) = (change.bytes(), change.gives_way());
         let (caller, answer) = oneshot::channel();
         // Replaced by staging; a job is answered as committed only after it.
         let outcome = Err(StoreError::Unknown);
         let job = Box::new(Waiting { change: Some(change), outcome, caller });
         let mut state = self.lock();
         let fits = state.jobs.len() < self.jobs_max
-            && (state.jobs.is_empty() || state.bytes.saturating_add(bytes) <= self.bytes_max);
+            && (state.jobs.is_empty()
+                || state.backlog.waiting().saturating_add(bytes) <= self.bytes_max);
         if state.closed || !fits {
             return Err(StoreError::Unavailable);
         }
-        state.bytes = state.bytes.saturating_add(bytes);
+        if gives_way && let Some(wait) = state.backlog.too_long(|| self.running.elapsed()) {
+            return Err(StoreError::Behind { wait });
+        }
+        state.backlog.joined(bytes);
         state.jobs.push(job);
         let wake = std::mem::take(&mut state.idle);
         drop(state);
@@ -93,16 +109,18 @@ impl Queue {
         Ok(answer)
     }
 
-    /// Takes everything that is queued into `jobs`, waiting for a first change. False once the
-    /// queue is closed and empty.
-    pub(super) fn take(&self, jobs: &mut Vec<Box<dyn Job>>) -> bool {
+    /// Takes everything that is queued into `jobs`, waiting for a first change; what was taken before
+    /// is committed, and `is_synced` tells whether all is durable. False once the queue is closed and
+    /// empty.
+    pub(super) fn take(&self, jobs: &mut Vec<Box<dyn Job>>, is_synced: bool) -> bool {
         let mut state = self.lock();
+        state.backlog.ended(self.running.elapsed(), is_synced);
         while state.jobs.is_empty() && !state.closed {
             state.idle = true;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.idle = false;
-        state.bytes = 0;
+        state.backlog.began(self.running.elapsed());
         std::mem::swap(&mut state.jobs, jobs);
         !jobs.is_empty()
     }

@@ -1,9 +1,11 @@
 //! How changes are grouped, queued, synced and seen.
 
 use super::*;
+use crate::model::{Applied, CommandError, ErrorCode};
 use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 /// A store whose commit thread stands still before each batch that needs space, until it is let on.
 struct Gated {
@@ -94,6 +96,27 @@ async fn a_queue_is_bounded_in_bytes_but_takes_one_change_of_any_size() {
     for queued in [first, large] {
         assert_eq!(queued.await, Ok(Appended::Applied));
     }
+}
+
+#[tokio::test]
+async fn behind_a_slow_commit_appends_are_refused_unless_something_follows_from_them() {
+    let gated = Gated::open(|options| options.wait_max = Duration::from_nanos(1));
+    let first = gated.queue(1);
+    gated.arrived.recv().expect("the first batch");
+    let large = gated.queue_append(append_of(2, 0, &["x".repeat(20_000).as_str()]));
+    let refused = gated.store.append(append(3, 0)).await.expect_err("too much waits");
+    assert!(matches!(refused, StoreError::Behind { wait } if wait > Duration::ZERO), "{refused}");
+    let told = CommandError::from(refused);
+    assert_eq!((told.code, told.applied), (ErrorCode::Overloaded, Applied::No));
+    let with_effects = gated.queue_append(Append { has_effects: true, ..append(4, 0) });
+    drop(gated.go);
+    for queued in [first, large, with_effects] {
+        assert_eq!(queued.await, Ok(Appended::Applied));
+    }
+    assert_eq!((gated.store.stats().refused, gated.store.stats().appends), (1, 3));
+    // Answered in a later batch: the large one is over.
+    gated.store.check().await.expect("works");
+    assert_eq!(gated.store.append(append(3, 0)).await, Ok(Appended::Applied));
 }
 
 #[tokio::test]
