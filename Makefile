@@ -14,7 +14,7 @@ export CHASQUI_CRASH_ROUNDS ?= 50
 
 CHECKS := fmt lint doc tidy unit integration crash proxies tour api conformance k6 swarm gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume floor setup
+.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume floor device setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,10 @@ target/release/swarm:
 floor: ## Measure: processor time of an echo, beside that of the least server possible
 	cargo build --release --features loadtest --bin chasqui --bin gauge
 	target/release/gauge echo
+
+device: ## Measure: bytes that the store writes to the device for each message
+	cargo build --quiet --release --features loadtest --bin device
+	target/release/device
 
 setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 

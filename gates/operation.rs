@@ -7,24 +7,17 @@ use crate::chat::{
     Failure, NOW, Room, TEXT, actor, conversation, granted, hello, id, masked, send, sends,
     service, services, settings, store,
 };
+use crate::instructions::Counted;
+use crate::storage::{self, APPENDS};
 use chasqui::chat::{Action, Owner, Request};
-use chasqui::model::{
-    ClientMessageId, Content, ConversationId, Entry, Message, Ordinal, Outcome, Sent, Sequence,
-};
+use chasqui::model::{ClientMessageId, Content, Entry, Message, Ordinal, Outcome, Sent, Sequence};
 use chasqui::protocol::{ClientFrame, EntryEncoder, frames};
 use chasqui::session::{Effects, Limits, Session};
 use chasqui::shard::MemoryShard;
-use chasqui::store::embedded::{Embedded, Hooks, Options};
-use chasqui::store::{Append, Appended, Log};
 use std::hint::black_box;
-use std::path::Path;
-use tokio::task::JoinSet;
 
 /// How many SENDs one read brings where a client does not wait.
 const BATCH: u64 = 16;
-
-/// How many appends wait together.
-const APPENDS: u64 = 64;
 
 /// What is measured. The numbers of members are those besides the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +30,15 @@ pub(crate) enum Operation {
     SessionStep,
     /// The owner of a conversation decides and stores one message.
     OwnerCommit,
-    /// The embedded store appends one of 64 messages that wait together, each to a log of its own: caller
-    /// and commit thread.
+    /// The embedded store appends one of 64 messages that wait together, each to a log of its own: the
+    /// caller's share.
     StoreAppend,
     /// A WebSocket message that is sent back, from the bytes of one read to the bytes of one write.
     Echo,
     /// The same where one read brings many.
     EchoBatch,
+    /// The commit thread's share.
+    StoreCommitThread,
     /// One message of a direct chat, from the bytes of one read to the bytes of two writes.
     Message,
     /// The same where one read brings many.
@@ -55,7 +50,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DecodeSend,
         Self::EncodeEntry,
         Self::SessionStep,
@@ -63,6 +58,7 @@ impl Operation {
         Self::StoreAppend,
         Self::Echo,
         Self::EchoBatch,
+        Self::StoreCommitThread,
         Self::Message,
         Self::MessageBatch,
         Self::Fanout100,
@@ -82,6 +78,7 @@ impl Operation {
             Self::StoreAppend => "store_append",
             Self::Echo => "echo",
             Self::EchoBatch => "echo_batch",
+            Self::StoreCommitThread => "store_commit_thread",
             Self::Message => "message",
             Self::MessageBatch => "message_batch",
             Self::Fanout100 => "fanout_100",
@@ -99,7 +96,25 @@ impl Operation {
             | Self::Echo
             | Self::Message => 1_200,
             Self::EchoBatch | Self::MessageBatch => 120,
-            Self::StoreAppend | Self::Fanout100 | Self::Fanout500 => 60,
+            Self::StoreAppend | Self::StoreCommitThread | Self::Fanout100 | Self::Fanout500 => 60,
+        }
+    }
+
+    /// Where its instructions are counted.
+    pub(crate) const fn counted(self) -> Counted {
+        match self {
+            Self::StoreAppend => Counted::Function(storage::CALLER),
+            Self::StoreCommitThread => Counted::Thread(storage::COMMIT_THREAD),
+            Self::DecodeSend
+            | Self::EncodeEntry
+            | Self::SessionStep
+            | Self::OwnerCommit
+            | Self::Echo
+            | Self::EchoBatch
+            | Self::Message
+            | Self::MessageBatch
+            | Self::Fanout100
+            | Self::Fanout500 => Counted::AllButWriting,
         }
     }
 
@@ -107,7 +122,7 @@ impl Operation {
     pub(crate) const fn per_repetition(self) -> u64 {
         match self {
             Self::EchoBatch | Self::MessageBatch => BATCH,
-            Self::StoreAppend => APPENDS,
+            Self::StoreAppend | Self::StoreCommitThread => APPENDS,
             Self::DecodeSend
             | Self::EncodeEntry
             | Self::SessionStep
@@ -126,7 +141,7 @@ impl Operation {
             Self::EncodeEntry => encode(count),
             Self::SessionStep => session(most, count),
             Self::OwnerCommit => local(commit(most, count)),
-            Self::StoreAppend => local(append(count)),
+            Self::StoreAppend | Self::StoreCommitThread => local(storage::append(count)),
             Self::Echo => echo(1, most, count),
             Self::EchoBatch => echo(BATCH, most, count),
             Self::Message => local(exchange(2, sends(most, 1)?, count)),
@@ -164,7 +179,7 @@ fn encode(count: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn entry(number: u64) -> Result<Entry, Failure> {
+pub(crate) fn entry(number: u64) -> Result<Entry, Failure> {
     let content = said();
     Ok(Entry {
         sequence: Sequence::new(number).ok_or("no such sequence")?,
@@ -253,33 +268,6 @@ async fn exchange(users: u64, mut reads: Vec<Vec<u8>>, count: u64) -> Result<(),
         let written = room.exchange(read).await;
         if written.to_writer == 0 || written.to_others == 0 {
             return Err(format!("{written:?} came of a SEND").into());
-        }
-    }
-    Ok(())
-}
-
-async fn append(count: u64) -> Result<(), Failure> {
-    let folder = Path::new("target/gates/store");
-    if folder.exists() {
-        std::fs::remove_dir_all(folder)?;
-    }
-    std::fs::create_dir_all(folder)?;
-    let options = Options { reserve_bytes: 0, ..Options::new(folder) };
-    let store = Embedded::open(&options, Hooks::new(&options, |_| ()))?;
-    for number in 1..=count {
-        let mut appends = JoinSet::new();
-        for log in 1..=APPENDS {
-            let append = Append {
-                conversation: id(ConversationId::new, log)?,
-                expected: Sequence::new(number - 1).ok_or("no such sequence")?,
-                entries: vec![entry(number)?].into(),
-                has_effects: false,
-            };
-            let store = store.clone();
-            appends.spawn(async move { store.append(append).await });
-        }
-        if appends.join_all().await.iter().any(|answer| *answer != Ok(Appended::Applied)) {
-            return Err("an append was refused".into());
         }
     }
     Ok(())

@@ -23,6 +23,9 @@ const QUEUED_MAX: usize = 65_536;
 /// How long a task stays without work.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// The most tasks of a shard that stay without work, about 2 KiB each.
+const IDLE_MAX: usize = 10_000;
+
 /// How long an owner is kept without work.
 const PARKED: Duration = Duration::from_mins(2);
 
@@ -41,15 +44,23 @@ type ViewReply = oneshot::Sender<Result<Rc<View>, CommandError>>;
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     slots: RefCell<HashMap<ConversationId, Rc<Slot>, ahash::RandomState>>,
-    queued: Rc<Cell<usize>>,
+    counts: Rc<Counts>,
+}
+
+/// What is counted over all conversations of the shard.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Requests that wait.
+    queued: Cell<usize>,
+    /// Tasks without work.
+    idle: Cell<usize>,
 }
 
 /// One conversation. Its task holds it as well, so that it need not be looked up.
 #[derive(Debug)]
 struct Slot {
     id: ConversationId,
-    /// How many requests are queued on the shard.
-    queued: Rc<Cell<usize>>,
+    counts: Rc<Counts>,
     work: RefCell<Work>,
 }
 
@@ -87,12 +98,12 @@ impl Owners {
         id: ConversationId,
         request: Request<Origin>,
     ) {
-        if self.queued.get() >= QUEUED_MAX {
+        if self.counts.queued.get() >= QUEUED_MAX {
             let busy = CommandError::overloaded("too much is waiting to be stored");
             core.refuse(request.ticket, request.lane, busy);
             return;
         }
-        self.queued.set(self.queued.get() + 1);
+        self.counts.queued.update(|queued| queued + 1);
         self.enter(core, id, |work| work.queue.push_back(request));
     }
 
@@ -114,7 +125,7 @@ impl Owners {
     /// Puts something into a slot and makes sure that a task sees to it.
     fn enter<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, put: impl FnOnce(&mut Work)) {
         let mut slots = self.slots.borrow_mut();
-        let slot = slots.entry(id).or_insert_with(|| Rc::new(Slot::new(id, &self.queued)));
+        let slot = slots.entry(id).or_insert_with(|| Rc::new(Slot::new(id, &self.counts)));
         let mut work = slot.work.borrow_mut();
         put(&mut work);
         if let Some(waker) = work.waker.take() {
@@ -137,7 +148,7 @@ impl Owners {
     fn abandon<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, error: &CommandError) {
         let Some(slot) = self.slots.borrow_mut().remove(&id) else { return };
         let Work { queue, waiting, .. } = slot.work.take();
-        self.queued.set(self.queued.get().saturating_sub(queue.len()));
+        self.counts.queued.update(|queued| queued.saturating_sub(queue.len()));
         for request in queue {
             core.refuse(request.ticket, request.lane, error.clone());
         }
@@ -185,15 +196,19 @@ impl Owners {
 }
 
 impl Slot {
-    fn new(id: ConversationId, queued: &Rc<Cell<usize>>) -> Self {
-        Self { id, queued: Rc::clone(queued), work: RefCell::default() }
+    fn new(id: ConversationId, counts: &Rc<Counts>) -> Self {
+        Self { id, counts: Rc::clone(counts), work: RefCell::default() }
     }
 
     /// Takes the next batch into `batch`, which is empty.
     fn take(&self, batch: &mut Vec<Request<Origin>>) {
         let queue = &mut self.work.borrow_mut().queue;
-        batch.extend(queue.drain(..queue.len().min(BATCH_REQUESTS_MAX)));
-        self.queued.set(self.queued.get().saturating_sub(batch.len()));
+        while batch.len() < BATCH_REQUESTS_MAX
+            && let Some(request) = queue.pop_front()
+        {
+            batch.push(request);
+        }
+        self.counts.queued.update(|queued| queued.saturating_sub(batch.len()));
     }
 
     /// Shows readers what the owner knows now.
@@ -223,15 +238,17 @@ impl Slot {
         .await;
     }
 
-    /// Waits for more without an end; gives the owner back if it came, else it is parked.
+    /// Waits for more until the task is to end; gives the owner back if it came, else it is parked.
     async fn linger(
         &self,
         owner: Box<Owner<Origin>>,
         now: Timestamp,
     ) -> Option<Box<Owner<Origin>>> {
-        if self.work.borrow().queue.is_empty() {
+        if self.counts.idle.get() < IDLE_MAX {
+            self.counts.idle.update(|idle| idle + 1);
             self.work.borrow_mut().state = State::Idle { since: now };
             self.until_more().await;
+            self.counts.idle.update(|idle| idle.saturating_sub(1));
         }
         let mut work = self.work.borrow_mut();
         if !work.queue.is_empty() {
@@ -287,5 +304,150 @@ async fn work_off<S: Store>(core: Rc<Core<S>>, slot: Rc<Slot>, mut owner: Box<Ow
         for emit in emits.drain(..) {
             core.fanout.tell(slot.id, emit);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chat::{self, Action, Chat};
+    use crate::clock::Clock;
+    use crate::identity::{self, Identity, Keys};
+    use crate::model::{Actor, ContactState, Content, DeviceId, Outcome, UserId};
+    use crate::session::Limits;
+    use crate::shard::seat::{ConnectionSettings, Services, seats};
+    use crate::store::embedded::{Embedded, Hooks, Options};
+
+    type TestCore = Rc<Core<Embedded>>;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    fn user(number: u64) -> UserId {
+        UserId::new(number).expect("not zero")
+    }
+
+    fn later(seconds: u64) -> Timestamp {
+        NOW.plus(Duration::from_secs(seconds))
+    }
+
+    fn core(folder: &std::path::Path) -> TestCore {
+        let options = Options { reserve_bytes: 0, ..Options::new(folder) };
+        let hooks = Hooks::new(&options, |failure| panic!("{failure}"));
+        let store = Embedded::open(&options, hooks).expect("a store");
+        let services = Services {
+            chat: Chat::new(store.clone(), chat::Settings::default()),
+            identity: Identity::new(
+                store,
+                Keys::generate().expect("keys"),
+                identity::Settings::default(),
+            ),
+            clock: Clock::new(NOW),
+        };
+        let settings = ConnectionSettings { limits: Limits::default(), outbox_bytes_max: 1 << 16 };
+        let seat = seats(1, usize::MAX).1.pop().expect("one");
+        seat.assemble(services, settings).expect("epoll").0
+    }
+
+    /// Appends a note to a journal and awaits the answer.
+    async fn note(core: &TestCore, id: ConversationId) -> Result<Outcome, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        let actor = Actor { user: user(1), device: DeviceId::new(1).expect("not zero") };
+        let said = Content::Contact { user: user(2), state: ContactState::Accepted };
+        let action = Action::Note(said);
+        let request = Request { actor, action, lane: None, ticket: Origin::Call(reply) };
+        core.owners.submit(core, id, request);
+        answer.await.expect("answered")
+    }
+
+    fn run(test: impl AsyncFnOnce(TestCore, ConversationId)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::LocalRuntime::new().expect("a runtime");
+        runtime.block_on(async {
+            let core = core(folder.path());
+            let id = core.chat.journal(user(1), NOW).await.expect("stored");
+            test(core, id).await;
+        });
+    }
+
+    /// Lets the tasks run that are ready.
+    async fn settle() {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn state_of(core: &TestCore, id: ConversationId) -> Option<&'static str> {
+        let slots = core.owners.slots.borrow();
+        let slot = slots.get(&id)?;
+        let work = slot.work.borrow();
+        Some(match work.state {
+            State::New => "new",
+            State::Working => "working",
+            State::Idle { .. } => "idle",
+            State::Parking => "parking",
+            State::Parked { .. } => "parked",
+        })
+    }
+
+    #[test]
+    fn an_owner_stays_then_is_parked_then_is_forgotten_and_works_from_each() {
+        run(async |core, id| {
+            let mut head = 0;
+            let mut sends = async || {
+                assert_eq!(note(&core, id).await, Ok(Outcome::Done));
+                settle().await;
+                assert_eq!((state_of(&core, id), core.owners.is_busy()), (Some("idle"), false));
+                head += 1;
+                let view = core.owners.view(&core, id).await.expect("known");
+                assert_eq!(view.head().sequence.get(), head);
+            };
+            sends().await;
+            sends().await;
+            core.owners.sweep(later(100_000_000));
+            settle().await;
+            assert_eq!(state_of(&core, id), Some("parked"));
+            sends().await;
+            core.owners.sweep(later(100_000_000));
+            settle().await;
+            core.owners.sweep(later(200_000_000));
+            assert_eq!(state_of(&core, id), None);
+            sends().await;
+        });
+    }
+
+    #[test]
+    fn what_comes_while_a_task_is_to_end_is_done_all_the_same() {
+        run(async |core, id| {
+            assert_eq!(note(&core, id).await, Ok(Outcome::Done));
+            settle().await;
+            core.owners.sweep(later(100_000_000));
+            assert_eq!(state_of(&core, id), Some("parking"));
+            assert_eq!(note(&core, id).await, Ok(Outcome::Done));
+        });
+    }
+
+    #[test]
+    fn beyond_the_most_idle_tasks_an_owner_is_parked_at_once() {
+        run(async |core, id| {
+            core.owners.counts.idle.set(IDLE_MAX);
+            assert_eq!(note(&core, id).await, Ok(Outcome::Done));
+            settle().await;
+            assert_eq!(state_of(&core, id), Some("parked"));
+            core.owners.counts.idle.set(0);
+            assert_eq!(note(&core, id).await, Ok(Outcome::Done));
+            settle().await;
+            assert_eq!((state_of(&core, id), core.owners.counts.idle.get()), (Some("idle"), 1));
+        });
+    }
+
+    #[test]
+    fn a_view_that_someone_holds_stays_as_it_was() {
+        run(async |core, id| {
+            let held = core.owners.view(&core, id).await.expect("known");
+            assert_eq!(note(&core, id).await, Ok(Outcome::Done));
+            assert_eq!(held.head().sequence.get(), 0);
+            let newer = core.owners.view(&core, id).await.expect("known");
+            assert_eq!(newer.head().sequence.get(), 1);
+        });
     }
 }

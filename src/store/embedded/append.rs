@@ -6,13 +6,14 @@ use super::records::{Encode, Marked};
 use crate::model::{ConversationId, Entry, Head, Sequence};
 use crate::store::{Append, Appended, StoreError};
 use fjall::{UserKey, UserValue};
+use smallvec::SmallVec;
 
 /// An append with its rows ready: encoding them is the caller's share of the work, so that the one
 /// commit thread has less to do.
 pub(super) struct AppendRows {
     conversation: ConversationId,
     expected: Sequence,
-    rows: Vec<(UserKey, UserValue)>,
+    rows: SmallVec<[(UserKey, UserValue); 1]>,
     head: Head,
     has_effects: bool,
 }
@@ -27,7 +28,7 @@ impl AppendRows {
     pub(super) fn new(append: &Append<'_>) -> Self {
         let Append { conversation, expected, entries, has_effects } = append;
         let mut head = Head { sequence: *expected, ..Head::default() };
-        let mut rows = Vec::with_capacity(entries.len());
+        let mut rows = SmallVec::with_capacity(entries.len());
         for entry in entries.iter() {
             assert!(entry.sequence.since(head.sequence) == 1, "entries are numbered without holes");
             head = Head::from(entry);

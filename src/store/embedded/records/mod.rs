@@ -27,6 +27,7 @@ use rkyv::api::high::{HighSerializer, HighValidator};
 use rkyv::bytecheck::CheckBytes;
 use rkyv::rancor::Failure;
 use rkyv::ser::allocator::ArenaHandle;
+use std::cell::RefCell;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 const CHECKSUM_BYTES: usize = 8;
@@ -73,17 +74,24 @@ fn checksum_of(version: u8, key: &[u8], archive: &[u8]) -> [u8; CHECKSUM_BYTES] 
 /// Archives a record behind its version and checksum.
 fn seal<R>(version: u8, key: &[u8], record: &R) -> UserValue
 where
-    R: for<'a> Serialize<HighSerializer<Vec<u8>, ArenaHandle<'a>, Failure>>,
+    R: for<'v, 'a> Serialize<HighSerializer<&'v mut Vec<u8>, ArenaHandle<'a>, Failure>>,
 {
-    let mut head = Vec::with_capacity(HEADER_BYTES + size_of::<R>() + 64);
-    head.resize(HEADER_BYTES, version);
-    #[expect(clippy::expect_used, reason = "an archive in memory has nothing that can fail")]
-    let mut value: Vec<u8> = rkyv::api::high::to_bytes_in(record, head).expect("archived");
-    if let Some((header, archive)) = value.split_at_mut_checked(HEADER_BYTES) {
-        let (_, checksum) = header.split_at_mut(1);
-        checksum.copy_from_slice(&checksum_of(version, key, archive));
-    }
-    value.into()
+    SCRATCH.with_borrow_mut(|value| {
+        value.clear();
+        value.resize(HEADER_BYTES, version);
+        #[expect(clippy::expect_used, reason = "an archive in memory has nothing that can fail")]
+        let value = rkyv::api::high::to_bytes_in(record, value).expect("archived");
+        if let Some((header, archive)) = value.split_at_mut_checked(HEADER_BYTES) {
+            let (_, checksum) = header.split_at_mut(1);
+            checksum.copy_from_slice(&checksum_of(version, key, archive));
+        }
+        UserValue::from(value.as_slice())
+    })
+}
+
+thread_local! {
+    /// Where a value is put together, before it is known how long it is.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Gives access to an archive in place, once its structure has been checked.
