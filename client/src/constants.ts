@@ -216,7 +216,7 @@ export const errorCode = {
   RATE_LIMITED: 9,
   /** The server has too much to do, or this connection is held. */
   OVERLOADED: 10,
-  /** The store does not answer. */
+  /** The store does not answer, or the server restarts. */
   UNAVAILABLE: 11,
   /** Whether it was applied is not known; sending it again tells. */
   OUTCOME_UNKNOWN: 12,

@@ -54,7 +54,7 @@ codes! {
     RateLimited = 9, "rate-limited";
     /// The server has too much to do.
     Overloaded = 10, "overloaded";
-    /// The store does not answer.
+    /// The store does not answer, or the server restarts.
     Unavailable = 11, "unavailable";
     /// Whether it was applied is not known; sending it again tells.
     OutcomeUnknown = 12, "outcome-unknown";

@@ -1,7 +1,7 @@
 //! The certificate that handshakes use, and how another takes its place while the server runs.
 //!
 //! SIGHUP reads the files anew. What is wrong with them is logged, and the former certificate stays;
-//! connections that live are not touched either way.
+//! connections that live are not touched either way. Without a certificate SIGHUP is logged and no more.
 
 use crate::tls::{Files, LoadError, ServerConfig, Tickets};
 use std::sync::Arc;
@@ -28,20 +28,29 @@ impl Certificate {
         self.current.subscribe()
     }
 
-    /// Reads the files anew at every signal.
-    pub(super) async fn reload_at(self, mut signal: Signal) {
-        while signal.recv().await.is_some() {
-            let path = self.files.certificate.display();
-            match self.files.load(&self.tickets) {
-                Ok(config) => {
-                    self.current.send_replace(config);
-                    tracing::info!(%path, "certificate read anew");
-                }
-                Err(error) => {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::error!(error, "the former certificate stays");
-                }
+    /// Reads the files anew.
+    fn reload(&self) {
+        let path = self.files.certificate.display();
+        match self.files.load(&self.tickets) {
+            Ok(config) => {
+                self.current.send_replace(config);
+                tracing::info!(%path, "certificate read anew");
             }
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "the former certificate stays");
+            }
+        }
+    }
+}
+
+/// Reads the files anew at every signal, where there are any.
+pub(super) async fn reload_at(mut signal: Signal, certificate: Option<Certificate>) {
+    while signal.recv().await.is_some() {
+        if let Some(certificate) = &certificate {
+            certificate.reload();
+        } else {
+            tracing::info!("there is no certificate to be read anew");
         }
     }
 }

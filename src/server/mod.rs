@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! start: store -> clock -> services -> sockets -> shards -> recovery -> "listening on"
-//! stop:  not ready, GOAWAY -> connections leave or grace ends -> no new requests, those under way
-//!        end -> owners idle -> cursors written -> shards end -> store closed
+//! stop:  not ready, no upgrades, GOAWAY -> connections leave or grace ends -> no new requests,
+//!        those under way end -> owners idle -> cursors written -> shards end -> store closed
 //! ```
 
 mod certificate;
@@ -22,6 +22,7 @@ use crate::chat::{self, Chat};
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::gateway::listener::Course;
 use crate::identity::{Identity, Keys, KeysError};
 use crate::model::CommandError;
 use crate::protocol::constants::goaway_reason;
@@ -107,6 +108,8 @@ const EXIT_CUT_SHORT: i32 = 130;
 
 async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Result<(), ServerError> {
     let mut signals = Signals::new()?;
+    // Early, since unhandled it ends the process.
+    let hangup = signal(SignalKind::hangup())?;
     let clock = Clock::new(store.latest_time().await?);
     let identity = Identity::new(store.clone(), keys, config.identity_settings());
     let chat = Chat::new(store.clone(), chat_settings(config));
@@ -115,12 +118,12 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
     let places = seats.into_iter().zip(listeners).collect();
     let certificate = config.tls_files().map(Certificate::load).transpose()?;
-    let (shutdown, told) = watch::channel(false);
+    let (course, told) = watch::channel(Course::Serving);
     let admission = Admission::new(admission_limits(config));
     let doors = Doors {
         handle: handle.clone(),
         admission: admission.clone(),
-        shutdown: told,
+        course: told,
         tls: certificate.as_ref().map(Certificate::watch),
     };
     let metrics = metrics::Door::bind(config.server.metrics)?;
@@ -132,9 +135,7 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
     let scheme = if certificate.is_some() { "https" } else { "http" };
-    if let Some(certificate) = certificate {
-        tokio::spawn(certificate.reload_at(signal(SignalKind::hangup())?));
-    }
+    tokio::spawn(certificate::reload_at(hangup, certificate));
     let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
     if let Some(door) = metrics {
         let sources = metrics::Sources {
@@ -153,7 +154,7 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
         () = threads.ended() => return Err(ServerError::Shard),
     }
     tokio::select! {
-        () = drain(config, &handle, &shutdown) => {}
+        () = drain(config, &handle, &course) => {}
         () = signals.next() => cut_short(),
     }
     upkeep.abort();
@@ -180,17 +181,20 @@ fn cut_short() {
 }
 
 /// Sends everyone elsewhere, then ends what is left in order.
-async fn drain(config: &Config, handle: &ShardHandle, shutdown: &watch::Sender<bool>) {
+async fn drain(config: &Config, handle: &ShardHandle, course: &watch::Sender<Course>) {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let grace = config.server.drain_grace;
+    let spread = config.server.goaway_spread;
     tracing::info!(?grace, "draining");
+    // First, so that nobody who goes when told is taken in again.
+    course.send_replace(Course::Leaving { spread });
     handle.drain(Goaway {
         reason: goaway_reason::RESTART,
-        spread_ms: millis(config.server.goaway_spread),
+        spread_ms: millis(spread),
         grace_ms: millis(grace),
     });
     wait_until(handle, grace, |census| census.connections == 0).await;
-    shutdown.send_replace(true);
+    course.send_replace(Course::Ending);
     handle.close_all(CloseCode::Restart);
     wait_until(handle, CLOSING_MAX, |census| census.connections == 0).await;
     wait_until(handle, STORING_MAX, |census| !census.busy).await;

@@ -24,8 +24,8 @@ pub(super) struct Doors {
     pub(super) handle: ShardHandle,
     /// Who counts the connections.
     pub(super) admission: Admission,
-    /// Tells when no further requests are taken.
-    pub(super) shutdown: watch::Receiver<bool>,
+    /// Tells when no further upgrades and requests are taken.
+    pub(super) course: watch::Receiver<listener::Course>,
     /// What they are encrypted with.
     pub(super) tls: Option<watch::Receiver<Arc<ServerConfig>>>,
 }
@@ -38,7 +38,7 @@ struct Place<S> {
     connections: ConnectionSettings,
     http: listener::Settings,
     router: Router,
-    shutdown: watch::Receiver<bool>,
+    course: watch::Receiver<listener::Course>,
 }
 
 /// What a thread tells of itself.
@@ -78,7 +78,7 @@ impl Threads {
                 connections: connection_settings(config),
                 http: listener_settings(config, doors, counting),
                 router: router.clone(),
-                shutdown: doors.shutdown.clone(),
+                course: doors.course.clone(),
             };
             let told = told.clone();
             let named = thread::Builder::new().name(format!("shard-{index}"));
@@ -139,11 +139,11 @@ fn live<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Re
 }
 
 async fn work<S: Store>(place: Place<S>, told: &mpsc::UnboundedSender<News>) -> io::Result<()> {
-    let Place { seat, listeners, services, connections, http, router, shutdown } = place;
+    let Place { seat, listeners, services, connections, http, router, course } = place;
     let (local, shard) = seat.start(services, connections)?;
     let listeners = listeners.into_iter().map(tokio::net::TcpListener::from_std);
     let listeners = listeners.collect::<io::Result<Vec<_>>>()?;
-    let door = listener::serve(listeners, router, local, http, shutdown);
+    let door = listener::serve(listeners, router, local, http, course);
     let door = tokio::task::spawn_local(door);
     drop(told.send(News::Started));
     let ended = shard.await;

@@ -315,7 +315,7 @@ mod tests {
     use crate::identity::{self, Identity, Keys};
     use crate::model::{Actor, ContactState, Content, DeviceId, Outcome, UserId};
     use crate::session::Limits;
-    use crate::shard::seat::{ConnectionSettings, Services, seats};
+    use crate::shard::seat::{ConnectionSettings, Services, run as run_shard, seats};
     use crate::store::embedded::{Embedded, Hooks, Options};
 
     type TestCore = Rc<Core<Embedded>>;
@@ -330,6 +330,7 @@ mod tests {
         NOW.plus(Duration::from_secs(seconds))
     }
 
+    /// A shard whose loop runs, since it is the loop that passes on what the commit thread wakes.
     fn core(folder: &std::path::Path) -> TestCore {
         let options = Options { reserve_bytes: 0, ..Options::new(folder) };
         let hooks = Hooks::new(&options, |failure| panic!("{failure}"));
@@ -345,7 +346,9 @@ mod tests {
         };
         let settings = ConnectionSettings { limits: Limits::default(), outbox_bytes_max: 1 << 16 };
         let seat = seats(1, usize::MAX).1.pop().expect("one");
-        seat.assemble(services, settings).expect("epoll").0
+        let (core, reactor, inbox) = seat.assemble(services, settings).expect("epoll");
+        tokio::task::spawn_local(run_shard(Rc::clone(&core), reactor, inbox));
+        core
     }
 
     /// Appends a note to a journal and awaits the answer.

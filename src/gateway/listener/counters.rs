@@ -12,6 +12,8 @@ use crate::telemetry::{Count, Refusals, Tally};
 pub struct Counters {
     /// Connections that speak HTTP now.
     pub(super) connections: Count,
+    /// TLS handshakes that led to nothing.
+    pub(super) tls_failed: Count,
     /// Requests answered.
     pub(super) requests: Count,
     /// Requests refused.
@@ -31,6 +33,7 @@ impl Counters {
     pub fn counts(&self) -> Counts {
         Counts {
             connections: self.connections.get(),
+            tls_failed: self.tls_failed.get(),
             requests: self.requests.get(),
             refused: self.refused.tally(),
         }
@@ -42,6 +45,8 @@ impl Counters {
 pub struct Counts {
     /// Connections that speak HTTP now.
     pub connections: u64,
+    /// TLS handshakes that failed or took too long.
+    pub tls_failed: u64,
     /// Requests answered, handshakes among them.
     pub requests: u64,
     /// Requests refused, by code.
@@ -52,6 +57,7 @@ impl Counts {
     /// Adds those of another shard.
     pub fn add(&mut self, other: &Self) {
         self.connections += other.connections;
+        self.tls_failed += other.tls_failed;
         self.requests += other.requests;
         self.refused.add(&other.refused);
     }

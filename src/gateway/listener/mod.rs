@@ -23,6 +23,7 @@ mod wire;
 pub use counters::{Counters, Counts};
 pub use network::{Network, NotANetwork};
 
+use super::rest::Problem;
 use super::upgrade::{self, Door};
 use crate::admission::{Admission, Admitted, Handshake, Handshakes};
 use crate::model::ErrorCode;
@@ -90,6 +91,20 @@ const LINGER: Duration = Duration::from_secs(1);
 /// limits are out of the ordinary.
 const QUEUED_MAX: usize = 65_536;
 
+/// What the whole server tells its listeners of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// It serves.
+    Serving,
+    /// It sends its clients away and upgrades no further ones; requests are served.
+    Leaving {
+        /// Over how long those that were sent away come back.
+        spread: Duration,
+    },
+    /// No further requests are taken.
+    Ending,
+}
+
 /// How far the listener has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -108,6 +123,7 @@ struct Front {
     router: Router,
     adopt: Adopt,
     settings: Settings,
+    course: watch::Receiver<Course>,
     phase: watch::Sender<Phase>,
     handshakes: Handshakes,
     /// Those that are accepted and wait for a handshake.
@@ -118,13 +134,19 @@ struct Front {
 }
 
 impl Front {
-    fn new(router: Router, adopt: Adopt, settings: Settings) -> Self {
+    fn new(
+        router: Router,
+        adopt: Adopt,
+        settings: Settings,
+        course: watch::Receiver<Course>,
+    ) -> Self {
         let Settings { connections_max, handshakes_max, .. } = settings;
         let slots = usize::try_from(connections_max).unwrap_or(usize::MAX);
         Self {
             router,
             adopt,
             settings,
+            course,
             phase: watch::Sender::new(Phase::Serving),
             handshakes: Handshakes::new(handshakes_max),
             queue: RefCell::new(Queue::new(QUEUED_MAX)),
@@ -132,9 +154,18 @@ impl Front {
             refuser: Refuser::default(),
         }
     }
+
+    /// Refuses an upgrade once clients are sent away: this one would be sent away as well.
+    fn check_course(&self) -> Result<(), Problem> {
+        match *self.course.borrow() {
+            Course::Leaving { spread } => Err(refusal::leaving(spread)),
+            Course::Ending => Err(refusal::leaving(refusal::RETRY)),
+            Course::Serving => Ok(()),
+        }
+    }
 }
 
-/// Serves HTTP on the current thread until `shutdown` becomes true (or its sender is dropped) and
+/// Serves HTTP on the current thread until the server is ending (or whoever tells that is gone) and
 /// the requests then under way have ended or used up the drain time-out.
 ///
 /// Must run on a runtime that can spawn local tasks.
@@ -143,24 +174,21 @@ pub async fn serve(
     router: Router,
     local: LocalShard,
     settings: Settings,
-    shutdown: watch::Receiver<bool>,
+    course: watch::Receiver<Course>,
 ) {
     let adopt: Adopt = Box::new(move |socket, tls, early, (door, admitted)| match door {
         Door::Chat => local.adopt(socket, tls, early, admitted),
         Door::Echo => local.adopt_echo(socket, tls, early, admitted),
     });
-    serve_front(listeners, Rc::new(Front::new(router, adopt, settings)), shutdown).await;
+    serve_front(listeners, Rc::new(Front::new(router, adopt, settings, course))).await;
 }
 
-async fn serve_front(
-    listeners: Vec<TcpListener>,
-    front: Rc<Front>,
-    mut shutdown: watch::Receiver<bool>,
-) {
+async fn serve_front(listeners: Vec<TcpListener>, front: Rc<Front>) {
+    let mut course = front.course.clone();
     tokio::select! {
         () = accept(&listeners, &front) => {}
         // An error says that the sender is gone, which ends service as well.
-        _ = shutdown.wait_for(|told| *told) => {}
+        _ = course.wait_for(|course| *course == Course::Ending) => {}
     }
     // Closed first, so that the kernel completes no further handshake here.
     drop(listeners);
@@ -224,13 +252,18 @@ async fn encrypt(stream: TcpStream, front: &Front) -> Option<Wire> {
         handshake = handshake => handshake,
         _ = phase.wait_for(|phase| *phase != Phase::Serving) => return None,
     };
+    let failed = &front.settings.counters.tls_failed;
     match handshake {
         Ok(Ok(wire)) => return Some(wire),
         Ok(Err(wire::Failed { stream, error })) => {
+            failed.add(1);
             tracing::debug!(%error, "no TLS handshake");
             linger(Wire::Plain(stream)).await;
         }
-        Err(_elapsed) => tracing::debug!("no TLS handshake in time"),
+        Err(_elapsed) => {
+            failed.add(1);
+            tracing::debug!("no TLS handshake in time");
+        }
     }
     None
 }
@@ -284,7 +317,7 @@ async fn respond(
             Err(problem) => problem.into_response(),
         },
         Some(door) => {
-            let answer = visit.arrive(front);
+            let answer = front.check_course().and_then(|()| visit.arrive(front));
             let upgrade = &front.settings.upgrade;
             match answer.and_then(|()| upgrade::answer(&mut request, upgrade, door)) {
                 Ok(response) => {

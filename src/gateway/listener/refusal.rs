@@ -21,7 +21,7 @@ const LINGERING_MAX: u32 = 64;
 /// How often refusals are logged.
 const LOG_PERIOD: Duration = Duration::from_secs(1);
 /// After how long the refused may try again.
-const RETRY: Duration = Duration::from_secs(5);
+pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 /// What refusals of one shard share.
 #[derive(Debug, Default)]
@@ -43,6 +43,14 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::Http => "too many HTTP connections are open",
     };
     Problem::from(CommandError::retryable(ErrorCode::Overloaded, detail, RETRY))
+        .with_header(CONNECTION, HeaderValue::from_static("close"))
+}
+
+/// What an upgrade is answered while the server leaves. The refused come back as spread as they came:
+/// each after the same time.
+pub(super) fn leaving(spread: Duration) -> Problem {
+    let detail = "the server is restarting and takes no further WebSockets";
+    Problem::from(CommandError::retryable(ErrorCode::Unavailable, detail, spread))
         .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 

@@ -23,7 +23,7 @@ struct Served {
     address: SocketAddr,
     adopted: RefCell<mpsc::UnboundedReceiver<Adopted>>,
     front: Rc<Front>,
-    shutdown: watch::Sender<bool>,
+    course: watch::Sender<Course>,
     ended: RefCell<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -57,10 +57,10 @@ impl Served {
         let adopt: Adopt = Box::new(move |socket, _, early, (door, admitted)| {
             tell.send((socket, early.to_vec(), door, admitted)).expect("the test is running");
         });
-        let front = Rc::new(Front::new(router, adopt, settings));
-        let (shutdown, told) = watch::channel(false);
-        let ended = tokio::task::spawn_local(serve_front(listeners, Rc::clone(&front), told));
-        Self { address, adopted: adopted.into(), front, shutdown, ended: Some(ended).into() }
+        let (course, told) = watch::channel(Course::Serving);
+        let front = Rc::new(Front::new(router, adopt, settings, told));
+        let ended = tokio::task::spawn_local(serve_front(listeners, Rc::clone(&front)));
+        Self { address, adopted: adopted.into(), front, course, ended: Some(ended).into() }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -91,7 +91,7 @@ impl Served {
     }
 
     async fn stop(&self) {
-        self.shutdown.send_replace(true);
+        self.course.send_replace(Course::Ending);
         let ended = self.ended.borrow_mut().take().expect("stopped once");
         ended.await.expect("no panic");
     }
@@ -415,6 +415,33 @@ fn an_answer_survives_a_body_that_nobody_reads() {
         // A reset here would be what some systems throw the unread answer away for.
         stream.read_to_string(&mut answer).await.expect("closed in order");
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    });
+}
+
+#[test]
+fn who_would_be_sent_away_again_is_not_upgraded_and_told_when_to_come_back() {
+    on_a_shard(async {
+        let served = Served::new(settings()).await;
+        let mut early = served.say(HANDSHAKE).await;
+        read_until(&mut early, "\r\n\r\n").await;
+        let _early = served.adopted().await;
+        let mut kept = served.say(PING).await;
+        read_until(&mut kept, "pong").await;
+        let spread = Duration::from_millis(59_001);
+        served.course.send_replace(Course::Leaving { spread });
+        // On a fresh connection and on one that has been used alike.
+        for mut stream in [served.connect().await, kept] {
+            stream.write_all(HANDSHAKE.as_bytes()).await.expect("sent");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.expect("closed in order");
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+            for told in ["retry-after: 60", "\"name\":\"unavailable\"", "\"retry_ms\":59001"] {
+                assert!(answer.contains(told), "{told}: {answer}");
+            }
+        }
+        let mut asks = served.say(PING).await;
+        read_until(&mut asks, "pong").await;
+        assert!(served.adopted.borrow_mut().try_recv().is_err(), "only the first was upgraded");
     });
 }
 

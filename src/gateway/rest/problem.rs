@@ -112,7 +112,7 @@ const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::TooLarge => "Too large",
         ErrorCode::RateLimited => "Too many requests",
         ErrorCode::Overloaded => "The server has too much to do",
-        ErrorCode::Unavailable => "The store does not answer",
+        ErrorCode::Unavailable => "Not possible now",
         ErrorCode::OutcomeUnknown => "Whether it was applied is not known",
         ErrorCode::Expired => "The token has expired",
         ErrorCode::Internal => "A fault of the server",

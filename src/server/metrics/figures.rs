@@ -73,6 +73,9 @@ impl Figures<'_> {
         page.number(Kind::Gauge, open, http.connections);
         let upgraded = ("chasqui_handshakes_total", "WebSockets opened.");
         page.number(Kind::Counter, upgraded, shards.handshakes);
+        let failed =
+            ("chasqui_tls_handshakes_failed_total", "TLS handshakes that failed or took too long.");
+        page.number(Kind::Counter, failed, http.tls_failed);
         let answered = ("chasqui_http_requests_total", "HTTP requests answered.");
         page.number(Kind::Counter, answered, http.requests);
         let mut refused = shards.refused;
@@ -105,6 +108,8 @@ impl Figures<'_> {
         page.number(Kind::Counter, dropped, shards.deliveries_dropped);
         let told = ("chasqui_resyncs_total", "RESYNC frames sent.");
         page.number(Kind::Counter, told, shards.resyncs);
+        let rounds = ("chasqui_shard_rounds_total", "Rounds of the shards' loops.");
+        page.number(Kind::Counter, rounds, shards.rounds);
         let calls =
             [("read", shards.reads), ("write", shards.writes), ("epoll_wait", shards.epoll_waits)];
         let text = ("chasqui_syscalls_total", "System calls of the shards for WebSockets.");

@@ -73,6 +73,19 @@ async fn a_reader_that_falls_behind_is_told_to_sync_and_loses_nothing() {
     }
 }
 
+/// A megabyte, which a kernel would take by itself: what is unsent there is bounded.
+#[tokio::test]
+async fn who_does_not_read_fills_its_outbox_and_not_the_kernel() {
+    let mut scene = Scene::set().await;
+    let mut slow = Peer::connect(scene.server.address(), &scene.slow.token).await;
+    let text = "x".repeat(BODY_BYTES);
+    for number in 0..35 {
+        let (rid, _) = scene.sender.say(scene.chat, 3 + number, &text).await;
+        assert!(scene.sender.sent(rid).await.is_ok());
+    }
+    slow.expect(|seen| matches!(seen, Seen::Resync).then_some(())).await;
+}
+
 #[tokio::test]
 async fn a_reader_that_never_reads_is_closed() {
     let mut scene = Scene::set().await;

@@ -85,7 +85,7 @@ async fn without_the_setting_there_is_no_such_listener() {
 }
 
 /// Where the server says that its metrics are.
-fn metrics_of(server: &TestServer) -> Option<SocketAddr> {
+pub(super) fn metrics_of(server: &TestServer) -> Option<SocketAddr> {
     let output = server.stdout();
     let line = output.lines().find_map(|line| line.strip_prefix("metrics on http://"))?;
     line.strip_suffix("/metrics")?.parse().ok()
@@ -101,7 +101,7 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 }
 
 /// Every sample by its name and labels, the page held to its format on the way.
-async fn scrape(address: SocketAddr) -> HashMap<String, f64> {
+pub(super) async fn scrape(address: SocketAddr) -> HashMap<String, f64> {
     let answer = ask(address, "GET /metrics HTTP/1.1").await;
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");

@@ -6,8 +6,10 @@ use crate::support::peer::{Peer, Seen, text_frame};
 use crate::support::people::{PASSWORD, Person, direct};
 use crate::support::rest::Rest;
 use crate::support::server::{Signal, TestServer};
+use crate::support::websocket::{Refused, SUBPROTOCOL, WebSocket};
 use chasqui::protocol::CloseCode;
 use chasqui::protocol::constants::goaway_reason;
+use hyper::header::HeaderValue;
 use serde_json::json;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -87,6 +89,44 @@ async fn a_drain_says_goodbye_finishes_what_is_in_flight_and_exits_with_0() {
     let mut reader = Peer::connect(server.address(), &ben.token).await;
     let log = reader.fetch(chat, 1, 0).await.expect("his own chat");
     assert_eq!(log.len(), told.len(), "what was told is there, and nothing besides");
+}
+
+#[tokio::test]
+async fn who_comes_back_to_a_draining_server_is_refused_and_rest_goes_on() {
+    let settings = [("server.goaway_spread", "30s"), ("server.drain_grace", "60s")];
+    let mut server = TestServer::configured(&settings).started().await;
+    let ana = Person::register(server.address(), "ana").await;
+    let mut open = Peer::connect(server.address(), &ana.token).await;
+    let is_goaway = |seen: &Seen| matches!(seen, Seen::Goaway(_)).then_some(());
+    server.signal(Signal::Term);
+    open.expect(is_goaway).await;
+    for _ in 0..3 {
+        let answer = ana.rest(&server).get("/ws").await;
+        answer.assert_refused(503, "unavailable");
+        assert_eq!(
+            (&answer.headers["retry-after"], &answer.headers["connection"]),
+            (&HeaderValue::from_static("30"), &HeaderValue::from_static("close"))
+        );
+        let offer = [("Sec-WebSocket-Protocol", SUBPROTOCOL)];
+        let refused = WebSocket::try_connect(server.address(), &offer).await.map(drop);
+        assert_eq!(refused, Err(Refused { status: 503 }));
+    }
+    ana.rest(&server).get("/user/profile").await.ok();
+    // Who has stayed is told once and served.
+    open.round_trip().await;
+    drop(open);
+    assert_eq!(server.wait().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_hangup_without_tls_ends_nothing() {
+    let server = TestServer::start().await;
+    server.signal(Signal::Hangup);
+    eventually("it says so", async || {
+        server.stderr().contains("there is no certificate").then_some(())
+    })
+    .await;
+    assert_eq!(Rest::new(server.address()).get("/readyz").await.status, 200);
 }
 
 #[tokio::test]

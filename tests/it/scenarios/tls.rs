@@ -1,6 +1,7 @@
 //! TLS on the port of both doors: chats under both versions, the certificate replaced while the
 //! server runs, and peers that do not do what they should.
 
+use super::metrics::{metrics_of, scrape};
 use crate::support::eventually::{Deadline, eventually};
 use crate::support::peer::{Peer, hello, sequence};
 use crate::support::people::{Person, direct};
@@ -224,8 +225,11 @@ async fn plain_http_is_told_where_it_is() {
 }
 
 #[tokio::test]
+#[expect(clippy::float_cmp, reason = "whole numbers are exact")]
 async fn whoever_makes_no_handshake_is_closed_and_nobody_else_notices() {
-    let scene = Scene::set(&[("http.header_timeout", "300ms")]).await;
+    let settings = [("http.header_timeout", "300ms"), ("server.metrics", "127.0.0.1:0")];
+    let scene = Scene::set(&settings).await;
+    let metrics = metrics_of(&scene.server).expect("announced");
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
     let garbage = [0xff; 3_000];
     for sent in [&b""[..], &hello[..1], hello, &garbage, b"\x16\x03\x01\xff\xff", &[0; 20]] {
@@ -243,6 +247,26 @@ async fn whoever_makes_no_handshake_is_closed_and_nobody_else_notices() {
     }
     let mut stream = scene.tls().connect(scene.address()).await.expect("a handshake");
     assert_eq!(health(&mut stream).await, "200");
+    let failed = "chasqui_tls_handshakes_failed_total";
+    assert_eq!(scrape(metrics).await[failed], 12.0, "each of them, and nothing else");
+}
+
+#[tokio::test]
+#[expect(clippy::float_cmp, reason = "whole numbers are exact")]
+async fn a_connection_over_a_limit_is_closed_without_a_word() {
+    let settings = [("server.address_connections_max", "1"), ("server.metrics", "127.0.0.1:0")];
+    let scene = Scene::set(&settings).await;
+    let metrics = metrics_of(&scene.server).expect("announced");
+    let mut held = scene.tls().connect(scene.address()).await.expect("a handshake");
+    assert_eq!(health(&mut held).await, "200");
+    let mut refused = TcpStream::connect(scene.address()).await.expect("it listens");
+    let mut answer = Vec::new();
+    let closed = Deadline::usual().wait("the end", refused.read_to_end(&mut answer)).await;
+    assert_eq!((closed.expect("closed in order"), answer.len()), (0, 0));
+    assert!(scene.tls().connect(scene.address()).await.is_err(), "no handshake is made");
+    let counted = scrape(metrics).await;
+    assert_eq!(counted["chasqui_connections_refused_total{reason=\"address\"}"], 2.0);
+    assert_eq!(counted["chasqui_tls_handshakes_failed_total"], 0.0, "none was begun");
 }
 
 #[tokio::test]
