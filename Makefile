@@ -14,7 +14,7 @@ export CHASQUI_CRASH_ROUNDS ?= 50
 
 CHECKS := fmt lint doc tidy unit integration crash proxies tour api conformance k6 swarm gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume floor device setup
+.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume floor device figures setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,11 @@ floor: ## Measure: processor time of an echo, beside that of the least server po
 device: ## Measure: bytes that the store writes to the device for each message
 	cargo build --quiet --release --features loadtest --bin device
 	target/release/device
+
+figures: ## Measure every row of the table of performance, or ROWS, into target/figures
+	cargo build --quiet --release --features testing --bin gates
+	cargo build --quiet --release --features loadtest --bin chasqui --bin swarm --bin gauge
+	python3 scripts/figures.py $(ROWS)
 
 setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 

@@ -7,7 +7,7 @@ start_server() {
   server_pid=$!
   trap stop_server EXIT
   local deadline=$((SECONDS + 60))
-  until url=$(sed -n 's/^listening on \(http:[^ ]*\).*/\1/p' "$server_dir/stdout") && [[ -n "$url" ]]; do
+  until url=$(sed -n 's/^listening on \(https\{0,1\}:[^ ]*\).*/\1/p' "$server_dir/stdout") && [[ -n "$url" ]]; do
     if ! kill -0 "$server_pid" 2>/dev/null || ((SECONDS > deadline)); then
       echo "the server did not start:" >&2
       cat "$server_dir/stderr" >&2

@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use crate::clients::{Clients, message};
-use crate::figures::{Spread, ratio};
+use crate::figures::{Figures, Spread, ratio};
 use crate::target::Target;
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,8 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const HEAD_BYTES: usize = 2;
 
 /// Measures and prints.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<Figures, Failure> {
+    let mut figures = Figures::new();
     let (floor, server) = (Target::floor()?, Target::chasqui(0)?);
     let payload = vec![b'x'; usize::from(options.bytes)];
     println!("{} bytes, {} turns of {} ms each", options.bytes, options.rounds, options.millis);
@@ -57,8 +58,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             Spread::of(&ratios),
             ratio(calls, echoes),
         );
+        let name = |figure: &str| format!("{figure}_of_{connections}_at_{depth}");
+        figures.insert(name("floor_ratio"), Spread::of(&ratios).median());
+        figures.insert(name("cpu_us_per_echo"), Spread::of(&servers).median());
     }
-    Ok(())
+    Ok(figures)
 }
 
 /// What one turn came to.

@@ -2,12 +2,11 @@
 //! burst of frames a write.
 
 use crate::Failure;
-use crate::beat::greeting;
 use crate::clients::{Clients, message};
-use crate::figures::{Spread, as_f64, ratio};
+use crate::figures::{Figures, Spread, as_f64, ratio};
 use crate::target::Target;
 use chasqui::model::{ClientMessageId, ConversationId, Sequence};
-use chasqui::protocol::{ClientFrame, SendFrame, Tlvs};
+use chasqui::protocol::{ClientFrame, Hello, SendFrame, Tlvs};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -38,16 +37,27 @@ pub(crate) struct Options {
 const MEMBERS_A_REQUEST: usize = 100;
 
 /// The server pings nobody for so long.
-const PING_SECONDS: u16 = 240;
+const PING_SECONDS: u64 = 240;
+
+/// The greeting of a client that is left in peace.
+fn greeting(token: &str) -> Result<Vec<u8>, Failure> {
+    let ping_seconds = Some(PING_SECONDS);
+    let mut hello = Vec::new();
+    let frame = Hello { minor: 0, capabilities: 0, token, client: None, ping_seconds, epoch: None };
+    ClientFrame::Hello(frame).encode(&mut hello);
+    ClientFrame::Resume.encode(&mut hello);
+    message(&hello)
+}
 
 /// Measures and prints.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<Figures, Failure> {
+    let mut figures = Figures::new();
     let (floor, server) = (Target::floor()?, Target::chasqui(options.receivers + 1)?);
     let chat = group(&server)?;
     let mut floor_group = Group::open(&floor, options, |_| Ok((String::from("/fan"), Vec::new())))?;
     let mut server_group = Group::open(&server, options, |index| {
         let account = server.accounts.get(index).ok_or("too few accounts")?;
-        Ok((String::from("/ws"), greeting(&account.access_token, PING_SECONDS, 0)?))
+        Ok((String::from("/ws"), greeting(&account.access_token)?))
     })?;
     let body = vec![b'x'; options.bytes];
     for burst in [1, options.burst] {
@@ -71,8 +81,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             Spread::of(&ratios),
             Spread::of(&frames_a_write),
         );
+        let name = |figure: &str| format!("{figure}_of_{burst}");
+        figures.insert(name("deliveries_per_cpu_second"), Spread::of(&servers).median());
+        figures.insert(name("floor_ratio"), Spread::of(&ratios).median());
     }
-    Ok(())
+    Ok(figures)
 }
 
 /// A group of all accounts.

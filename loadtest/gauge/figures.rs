@@ -1,6 +1,10 @@
 //! What is said of many readings of one thing.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// What a scenario found, by name.
+pub(crate) type Figures = BTreeMap<String, f64>;
 
 /// The middle reading and the ends.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +26,13 @@ impl Spread {
             least: at(0),
             most: at(last),
         }
+    }
+}
+
+impl Spread {
+    /// The middle one.
+    pub(crate) fn median(&self) -> f64 {
+        self.median
     }
 }
 

@@ -10,7 +10,6 @@
     reason = "a measuring tool reads the clock and prints what it found"
 )]
 
-mod beat;
 mod clients;
 mod echo;
 mod fanout;
@@ -20,6 +19,7 @@ mod target;
 
 use clap::{Parser, Subcommand};
 use std::error::Error;
+use std::path::PathBuf;
 
 /// Anything that ends a measurement.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -30,6 +30,9 @@ type Failure = Box<dyn Error + Send + Sync>;
 struct Cli {
     #[command(subcommand)]
     scenario: Scenario,
+    /// Write what was found here too, as JSON that has the form of swarm's reports.
+    #[arg(long, global = true, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,17 +41,20 @@ enum Scenario {
     Echo(echo::Options),
     /// Latency of REST on a shard that echoes keep busy.
     Rest(rest::Options),
-    /// Processor time of connections that only send PING now and then.
-    Beat(beat::Options),
     /// Deliveries of a fan-out per second of processor time, by turns with the floor.
     Fanout(fanout::Options),
 }
 
 fn main() -> Result<(), Failure> {
-    match Cli::parse().scenario {
+    let Cli { scenario, json } = Cli::parse();
+    let figures = match scenario {
         Scenario::Echo(options) => echo::run(&options),
         Scenario::Rest(options) => rest::run(&options),
-        Scenario::Beat(options) => beat::run(&options),
         Scenario::Fanout(options) => fanout::run(&options),
+    }?;
+    if let Some(path) = json {
+        let report = serde_json::json!({"stages": [{"name": "gauge", "figures": figures}]});
+        std::fs::write(path, serde_json::to_vec_pretty(&report)?)?;
     }
+    Ok(())
 }

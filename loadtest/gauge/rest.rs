@@ -5,6 +5,7 @@
 
 use crate::Failure;
 use crate::echo::Side;
+use crate::figures::Figures;
 use crate::target::Target;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,8 +20,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 200)]
     connections: usize,
     /// Messages that each keeps on their way.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 256)]
     depth: usize,
+    /// Bytes of each: few, so that the server has more to do than the client, whose work is system calls.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=125))]
+    bytes: u8,
     /// Requests a second.
     #[arg(long, default_value_t = 200)]
     rate: u32,
@@ -35,7 +39,8 @@ pub(crate) struct Options {
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Measures and prints.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+pub(crate) fn run(options: &Options) -> Result<Figures, Failure> {
+    let mut figures = Figures::new();
     let server = Target::chasqui(1)?;
     let account = server.accounts.first().ok_or("no account")?;
     let requests = [
@@ -57,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
                     let before = server.cpu_nanos()?;
                     let latencies = window(server.address, request, *options)?;
                     let busy = Duration::from_nanos(server.cpu_nanos()? - before);
-                    report(path, flooded, &latencies, busy);
+                    report(path, flooded, &latencies, busy, &mut figures);
                 }
             }
             ended.store(true, Ordering::Relaxed);
@@ -68,15 +73,28 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             }
         })?;
     }
-    Ok(())
+    Ok(figures)
 }
 
-fn report(path: &str, flooded: bool, latencies: &[Duration], busy: Duration) {
+/// Prints a window; of those that are flooded, the worst latency and the least load become figures.
+fn report(
+    path: &str,
+    flooded: bool,
+    latencies: &[Duration],
+    busy: Duration,
+    figures: &mut Figures,
+) {
     let at = |per_mille: usize| {
         let index = latencies.len() * per_mille / 1_000;
         latencies.get(index.min(latencies.len().saturating_sub(1))).copied().unwrap_or_default()
     };
     let busy = busy.as_secs_f64() / WINDOW.as_secs_f64() * 100.0;
+    if flooded {
+        let worst = figures.entry("rest_p99_us".to_owned()).or_default();
+        *worst = worst.max(at(990).as_secs_f64() * 1e6);
+        let least = figures.entry("server_busy_percent".to_owned()).or_insert(busy);
+        *least = least.min(busy);
+    }
     let how = if flooded { "flooded" } else { "quiet" };
     println!(
         "{path}, {how}: {} requests, p50 {:?}, p99 {:?}, p99.9 {:?}; server {busy:.0} % of a core",
@@ -90,7 +108,12 @@ fn report(path: &str, flooded: bool, latencies: &[Duration], busy: Duration) {
 /// Keeps the shard busy, and gives way to whoever measures.
 fn flood(server: &Target, options: Options, ended: &AtomicBool) -> Result<(), Failure> {
     rustix::process::nice(19)?;
-    let mut side = Side::open(server, options.connections, options.depth, &[b'x'; 100])?;
+    let mut side = Side::open(
+        server,
+        options.connections,
+        options.depth,
+        &vec![b'x'; usize::from(options.bytes)],
+    )?;
     side.begin()?;
     while !ended.load(Ordering::Relaxed) {
         side.work(Duration::from_millis(100))?;

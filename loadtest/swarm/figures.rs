@@ -24,7 +24,7 @@ pub(crate) enum Better {
 }
 
 /// What ends in one of these is better in that direction; the first that fits counts.
-const DIRECTIONS: [(&str, Better); 24] = [
+const DIRECTIONS: [(&str, Better); 25] = [
     ("lost", Better::Zero),
     ("duplicated", Better::Zero),
     ("reordered", Better::Zero),
@@ -45,6 +45,7 @@ const DIRECTIONS: [(&str, Better); 24] = [
     ("idle_cpu_us_per_connection_second", Better::Less(0.05)),
     ("bytes_per_message", Better::Less(2.0)),
     ("bytes_per_connection", Better::Less(20.0)),
+    ("opening_cpu_us_per_connection", Better::Less(5.0)),
     ("syscalls_per_delivery", Better::Less(0.02)),
     ("goodput", Better::More),
     ("messages_per_sync", Better::More),

@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Seconds for which the processor time of all at rest is measured in the end.
     #[arg(long, default_value_t = 0)]
     watch_seconds: u32,
+    /// Speak TLS, with a certificate made for the run.
+    #[arg(long)]
+    tls: bool,
 }
 
 /// What a connection does before it rests.
@@ -70,14 +73,18 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
         rate: if talks { f64::from(to) / MESSAGES_SECONDS } else { 0.0 },
         warm_up: 0.0,
         seconds: MESSAGES_SECONDS,
+        tls: options.tls,
         ..Scenario::named(Name::Pairs)
     };
     let mut run = Run::begin(&scenario, &Running::default())?;
     let mut figures = Figures::new();
     let mut readings = Vec::new();
+    let mut opening = 0.0;
     for step in 0..steps {
         let goal = (from + (to - from) * step / (steps - 1)).next_multiple_of(2);
+        let closed = run.server_cpu()?;
         run.fleet.open(usize::try_from(goal)?)?;
+        opening += run.server_cpu()?.zip(closed).map_or(0.0, |(opened, closed)| opened - closed);
         match before {
             Before::Nothing => {}
             Before::Ping | Before::Reconnect => {
@@ -102,6 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let slope = (last.1 - first.1) * 1024.0 / (last.0 - first.0);
     figures.insert("memory_bytes_per_connection".to_owned(), slope);
     figures.insert("connections".to_owned(), last.0);
+    figures.insert("opening_cpu_us_per_connection".to_owned(), opening * 1e6 / last.0);
     watch(&run, options.watch_seconds, last.0, &mut figures)?;
     let needed = vec!["connections".to_owned()];
     let stage = StageReport { name: "rest".to_owned(), figures, needed, memory: Vec::new() };

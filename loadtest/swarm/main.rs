@@ -30,6 +30,7 @@ mod scenario;
 mod schedule;
 mod server;
 mod tally;
+mod tls;
 mod worker;
 
 use clap::{Parser, Subcommand};

@@ -6,7 +6,7 @@ use crate::client::{Kind, Member};
 use crate::clock::{self, MILLISECOND};
 use crate::fleet::CONNECTIONS_MAX;
 use crate::scenario::Scenario;
-use crate::server::{Account, Server, rest};
+use crate::server::{Account, Server};
 use crate::worker::command::{Cut, Plan, Stage};
 use crate::worker::settles_by;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) fn seat(
     let chats = if silent {
         vec![None; groups.len()]
     } else {
-        let made = rest::make_chats(server.address, &groups)?;
+        let made = server.make_chats(&groups)?;
         made.into_iter().map(Some).collect()
     };
     let slow_first = scenario.members - scenario.slow_members();
@@ -62,6 +62,7 @@ pub(crate) fn plan(scenario: &Scenario, servers: &[Server]) -> Result<Plan, Fail
         turn: (0, 1),
         run: getrandom::u32()?,
         servers: servers.iter().map(|server| server.address).collect(),
+        certificate: servers.first().and_then(|server| server.certificate.clone()),
         members: Vec::new(),
         ping_seconds: scenario.ping_seconds,
         sync: scenario.rate > 0.0 || scenario.window.is_some(),

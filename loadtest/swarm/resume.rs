@@ -10,7 +10,7 @@ use crate::clock;
 use crate::figures::Figures;
 use crate::histogram::Times;
 use crate::report::{Machine, Report, StageReport};
-use crate::server::{Account, Scratch, Server, Setup, rest};
+use crate::server::{Account, Scratch, Server, Setup};
 use chasqui::model::{ClientMessageId, ConversationId, Sequence};
 use chasqui::protocol::constants::synced_flag;
 use chasqui::protocol::{ClientFrame, Record, SendFrame, ServerFrame, Tlvs};
@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Failure> {
     let (away, writers) = server.accounts.split_first().ok_or("no accounts")?;
     let pairs: Vec<[Account; 2]> = writers.iter().map(|it| [it.clone(), away.clone()]).collect();
     let founders: Vec<&[Account]> = pairs.iter().map(<[Account; 2]>::as_slice).collect();
-    let chats = rest::make_chats(server.address, &founders)?;
+    let chats = server.make_chats(&founders)?;
     let chats: Vec<_> = chats.into_iter().filter_map(ConversationId::new).collect();
     let before = Client::catch_up(server.address, away, &Client::default())?.client;
     write_all(server.address, writers, &chats, options)?;

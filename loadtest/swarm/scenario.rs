@@ -58,6 +58,8 @@ pub(crate) struct Scenario {
     pub connecting: usize,
     /// The least number of generator processes.
     pub workers: usize,
+    /// Whether servers and clients speak TLS.
+    pub tls: bool,
 }
 
 /// When and how connections are cut.
@@ -122,6 +124,7 @@ impl Scenario {
             ack: 1.0,
             connecting: 256,
             workers: 1,
+            tls: false,
         };
         pairs.changed_for(name)
     }
@@ -202,6 +205,7 @@ impl Scenario {
             store_bytes_per_second: self.store_bytes_per_second,
             goaway_spread_ms: 1_000,
             one_shard: self.servers > 1,
+            tls: self.tls,
             running: running
                 .server
                 .zip(running.tokens.clone())
@@ -293,6 +297,9 @@ pub(crate) struct Overrides {
     /// Generator processes, if more than the connections need.
     #[arg(long)]
     workers: Option<usize>,
+    /// Speak TLS, with a certificate made for the run.
+    #[arg(long)]
+    tls: bool,
 }
 
 impl Overrides {
@@ -319,6 +326,7 @@ impl Overrides {
         set(self.ack.as_ref(), &mut scenario.ack);
         set(self.connecting.as_ref(), &mut scenario.connecting);
         set(self.workers.as_ref(), &mut scenario.workers);
+        scenario.tls |= self.tls;
         scenario.window = self.window.or(scenario.window);
         scenario.patience_ms = self.patience_ms.or(scenario.patience_ms);
         scenario.store_bytes_per_second =

@@ -7,10 +7,11 @@
 
 pub(crate) mod probe;
 mod process;
-pub(crate) mod rest;
+mod rest;
 mod throttle;
 
 use crate::Failure;
+use crate::tls::{self, Tls};
 use process::Process;
 use serde::Deserialize;
 use std::fs::{self, File};
@@ -41,6 +42,8 @@ pub(crate) struct Setup {
     pub goaway_spread_ms: u64,
     /// Whether each gets one shard only.
     pub one_shard: bool,
+    /// Whether they speak TLS.
+    pub tls: bool,
     /// A server that runs already: where, the tokens of its accounts, and its process.
     pub running: Option<(SocketAddr, PathBuf, Option<u32>)>,
 }
@@ -55,6 +58,8 @@ pub(crate) struct Server {
     pub address: SocketAddr,
     /// Where it tells its metrics.
     pub metrics: Option<SocketAddr>,
+    /// The certificate that it shows, if it speaks TLS.
+    pub certificate: Option<PathBuf>,
     /// The accounts that it knows.
     pub accounts: Vec<Account>,
 }
@@ -100,21 +105,32 @@ impl Server {
         raise_file_limit()?;
         if let Some((address, tokens, pid)) = &setup.running {
             let accounts = read_accounts(tokens)?;
-            let server =
-                Self { process: None, pid: *pid, address: *address, metrics: None, accounts };
-            return Ok(vec![server]);
+            return Ok(vec![Self {
+                process: None,
+                pid: *pid,
+                address: *address,
+                metrics: None,
+                certificate: None,
+                accounts,
+            }]);
         }
         let shim = match setup.store_bytes_per_second {
             Some(_) => Some(throttle::build(&scratch.path("throttle.so"))?),
             None => None,
         };
+        let pair = if setup.tls { Some(tls::make_certificate(&scratch.0)?) } else { None };
         let folder = |number| scratch.path(&format!("server{number}"));
         (0..setup.servers)
-            .map(|number| Self::start(setup, folder(number), shim.as_deref()))
+            .map(|number| Self::start(setup, folder(number), shim.as_deref(), pair.as_ref()))
             .collect()
     }
 
-    fn start(setup: &Setup, folder: PathBuf, shim: Option<&Path>) -> Result<Self, Failure> {
+    fn start(
+        setup: &Setup,
+        folder: PathBuf,
+        shim: Option<&Path>,
+        pair: Option<&(PathBuf, PathBuf)>,
+    ) -> Result<Self, Failure> {
         let binary = std::env::current_exe()?.with_file_name("chasqui");
         let (data, tokens) = (folder.join("data"), folder.join("tokens.jsonl"));
         fs::create_dir(&folder)?;
@@ -138,6 +154,11 @@ impl Server {
             environment.push(("LD_PRELOAD".to_owned(), shim.display().to_string()));
             environment.push((throttle::RATE.to_owned(), rate.to_string()));
         }
+        if let Some((certificate, key)) = pair {
+            environment
+                .push(("CHASQUI_TLS__CERTIFICATE".to_owned(), certificate.display().to_string()));
+            environment.push(("CHASQUI_TLS__KEY".to_owned(), key.display().to_string()));
+        }
         let accounts = read_accounts(&tokens)?;
         let process = Process::start(binary, folder, data, environment)?;
         Ok(Self {
@@ -145,8 +166,15 @@ impl Server {
             address: process.address(),
             metrics: process.metrics(),
             process: Some(process),
+            certificate: pair.map(|(certificate, _)| certificate.clone()),
             accounts,
         })
+    }
+
+    /// Makes a chat for each of `groups`; their ids, in order.
+    pub(crate) fn make_chats(&self, groups: &[rest::Founders<'_>]) -> Result<Vec<u64>, Failure> {
+        let tls = self.certificate.as_deref().map(Tls::trusting).transpose()?;
+        rest::make_chats(self.address, tls.as_ref(), groups)
     }
 
     /// Tells it to drain, waits for its end and starts it again at the same address.

@@ -108,7 +108,9 @@ fn launch(mut command: Command, listen: &str, log: &std::path::Path) -> Result<A
         line.strip_prefix(prefix)?.split('/').next()?.trim().parse().ok()
     };
     let first = lines.recv_timeout(START_MAX).ok();
-    let address = first.as_deref().and_then(|line| announced("listening on http://", line));
+    let address = first.as_deref().and_then(|line| {
+        announced("listening on http://", line).or_else(|| announced("listening on https://", line))
+    });
     let Some(address) = address else {
         child.kill()?;
         child.wait()?;

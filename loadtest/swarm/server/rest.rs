@@ -2,7 +2,8 @@
 
 use super::Account;
 use crate::Failure;
-use std::io::{BufRead, BufReader, Write};
+use crate::tls::Tls;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
@@ -15,13 +16,14 @@ pub(crate) type Founders<'a> = &'a [Account];
 /// Makes a chat for each of `groups`; their ids, in order.
 pub(crate) fn make_chats(
     address: SocketAddr,
+    tls: Option<&Tls>,
     groups: &[Founders<'_>],
 ) -> Result<Vec<u64>, Failure> {
     let share = groups.len().div_ceil(CONNECTIONS).max(1);
     thread::scope(|scope| {
         let making: Vec<_> = groups
             .chunks(share)
-            .map(|part| scope.spawn(move || make_some(address, part)))
+            .map(|part| scope.spawn(move || make_some(address, tls, part)))
             .collect();
         let mut made = Vec::with_capacity(groups.len());
         for part in making {
@@ -31,21 +33,34 @@ pub(crate) fn make_chats(
     })
 }
 
-fn make_some(address: SocketAddr, groups: &[Founders<'_>]) -> Result<Vec<u64>, Failure> {
-    let mut door = Door::open(address)?;
+fn make_some(
+    address: SocketAddr,
+    tls: Option<&Tls>,
+    groups: &[Founders<'_>],
+) -> Result<Vec<u64>, Failure> {
+    let mut door = Door::open(address, tls)?;
     groups.iter().map(|founders| door.make_chat(founders)).collect()
 }
 
 /// A connection to the REST door.
 struct Door {
     address: SocketAddr,
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
 }
 
+/// Bytes both ways.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 impl Door {
-    fn open(address: SocketAddr) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
+    fn open(address: SocketAddr, tls: Option<&Tls>) -> Result<Self, Failure> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = match tls {
+            None => Box::new(socket),
+            Some(tls) => Box::new(tls.over(socket)?),
+        };
         Ok(Self { address, stream: BufReader::new(stream) })
     }
 

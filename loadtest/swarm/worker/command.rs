@@ -4,6 +4,7 @@ use crate::client::{Kind, Member};
 use crate::tally::Tally;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Everything a worker knows before it begins; in a file, since it is long.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub(crate) struct Plan {
     pub run: u32,
     /// Where the servers listen.
     pub servers: Vec<SocketAddr>,
+    /// The certificate that they show, if they speak TLS.
+    pub certificate: Option<PathBuf>,
     /// Who connects.
     pub members: Vec<Member>,
     /// The ping interval.

@@ -81,10 +81,11 @@ impl Worker {
             seat.began = now;
             seat.connecting = true;
             self.queue.connecting += 1;
-            let opened = Transport::connect(from, *address).and_then(|transport| {
-                self.reactor.add(&transport, index)?;
-                Ok(transport)
-            });
+            let opened =
+                Transport::connect(from, *address, self.tls.as_ref()).and_then(|transport| {
+                    self.reactor.add(&transport, index)?;
+                    Ok(transport)
+                });
             match opened {
                 Ok(transport) => {
                     seat.transport = Some(transport);

@@ -16,6 +16,7 @@ use crate::Failure;
 use crate::client::{Alarm, Broken, Context, Random, State, Timers, Traffic};
 use crate::clock::{self, MILLISECOND, SECOND};
 use crate::tally::Tally;
+use crate::tls::Tls;
 pub(crate) use stage::settles_by;
 
 use command::{Command, Plan, Reply};
@@ -36,6 +37,7 @@ const TICK: u64 = 20 * MILLISECOND;
 /// A worker.
 struct Worker {
     plan: Plan,
+    tls: Option<Tls>,
     reactor: Reactor,
     seats: Vec<Seat>,
     /// The seats of those who write, in the order of their turns, and each seat's turn.
@@ -67,14 +69,15 @@ pub(crate) fn run(plan: &Path) -> Result<(), Failure> {
     let orders = std::io::stdin();
     rustix::io::ioctl_fionbio(&orders, true)?;
     let reactor = Reactor::new(&orders)?;
-    let mut worker = Worker::new(plan, reactor, Random(getrandom::u64()?));
+    let tls = plan.certificate.as_deref().map(Tls::trusting).transpose()?;
+    let mut worker = Worker::new(plan, tls, reactor, Random(getrandom::u64()?));
     let mut line = Vec::new();
     while worker.turn(&mut line)? {}
     Ok(())
 }
 
 impl Worker {
-    fn new(plan: Plan, reactor: Reactor, random: Random) -> Self {
+    fn new(plan: Plan, tls: Option<Tls>, reactor: Reactor, random: Random) -> Self {
         let seats: Vec<Seat> = plan.members.iter().map(|_| Seat::default()).collect();
         let mut turns = vec![None; seats.len()];
         let mut writers = Vec::new();
@@ -86,6 +89,7 @@ impl Worker {
         }
         Self {
             queue: Queue::new(plan.connecting_max),
+            tls,
             reactor,
             seats,
             writers,
@@ -214,8 +218,7 @@ impl Worker {
             }
             return;
         }
-        let blocked = seat.client.has_output() && !seat.dirty;
-        if writable && blocked {
+        if writable && seat.is_blocked() {
             self.flush_one(index, now);
         }
         if readable && self.seats.get(at).is_some_and(|seat| !seat.trickles) {

@@ -67,9 +67,18 @@ impl Seat {
         Ok(())
     }
 
+    /// Whether something waits until the socket is writable.
+    pub(super) fn is_blocked(&self) -> bool {
+        let behind = self.transport.as_ref().is_some_and(Transport::is_behind);
+        !self.dirty && (self.client.has_output() || behind)
+    }
+
     /// Writes what the client has to say, as far as it is taken.
     pub(super) fn flush(&mut self, moves: &mut Moves) -> Result<(), Broken> {
         let Some(transport) = &mut self.transport else { return Ok(()) };
+        if transport.is_behind() && transport.push() == Moved::Closed {
+            return Err(Broken::Closed(1006));
+        }
         while self.client.state > State::Connecting && self.client.has_output() {
             let output = self.client.output();
             moves.calls += 1;
