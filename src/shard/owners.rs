@@ -23,8 +23,8 @@ const QUEUED_MAX: usize = 65_536;
 /// How long a task stays without work.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// The most tasks of a shard that stay without work, about 2 KiB each.
-const IDLE_MAX: usize = 10_000;
+/// The most tasks of a shard that stay without work: each keeps about 8 KiB, its buffers included.
+const IDLE_MAX: usize = 4_096;
 
 /// How long an owner is kept without work.
 const PARKED: Duration = Duration::from_mins(2);
