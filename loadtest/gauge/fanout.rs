@@ -22,8 +22,9 @@ pub(crate) struct Options {
     /// Messages that are sent at once in the second part.
     #[arg(long, default_value_t = 8)]
     burst: usize,
-    /// Bursts of a turn.
-    #[arg(long, default_value_t = 100)]
+    /// Bursts of a turn. All messages of a run together must stay below 4,096, the span of a floor, since
+    /// the writer keeps its first.
+    #[arg(long, default_value_t = 20)]
     bursts: usize,
     /// Turns of each.
     #[arg(long, default_value_t = 6)]
