@@ -84,10 +84,7 @@ impl<T> Owner<T> {
     pub(super) fn needs_no_look_back(&self, requests: &[Request<T>]) -> bool {
         let head = self.head.sequence;
         let remembered = self.recent.complete_from()..=head.next();
-        requests.iter().all(|request| match request.action {
-            Action::Send { floor, .. } => remembered.contains(&effective_floor(floor, head)),
-            Action::Group(_) | Action::Note(_) => true,
-        })
+        self.floors(requests).all(|floor| remembered.contains(&effective_floor(floor, head)))
     }
 
     /// Reads what the look-ups of `requests` need: the head, where a floor lies above the one

@@ -5,7 +5,7 @@
 //! also a failed one, and starts anew only with a new key.
 
 use rustls::crypto::cipher::{
-    InboundOpaqueMessage, Iv, MessageDecrypter, MessageEncrypter, OutboundChunks,
+    AeadKey, InboundOpaqueMessage, Iv, MessageDecrypter, MessageEncrypter, OutboundChunks,
     OutboundPlainMessage,
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion, SupportedCipherSuite};
@@ -32,12 +32,11 @@ impl Sealer {
         suite: SupportedCipherSuite,
         (sequence, secrets): (u64, ConnectionTrafficSecrets),
     ) -> Result<Self, Error> {
-        let salted = is_salted(&secrets);
-        let (key, iv) = parts(secrets)?;
+        let (key, iv, fixed_bytes) = parts(secrets)?;
         let cipher = match suite {
             SupportedCipherSuite::Tls13(suite) => suite.aead_alg.encrypter(key, iv),
             SupportedCipherSuite::Tls12(suite) => {
-                let (fixed, explicit) = halves(&iv, salted);
+                let (fixed, explicit) = halves(&iv, fixed_bytes);
                 suite.aead_alg.encrypter(key, fixed, explicit)
             }
         };
@@ -68,12 +67,11 @@ impl Opener {
         suite: SupportedCipherSuite,
         (sequence, secrets): (u64, ConnectionTrafficSecrets),
     ) -> Result<Self, Error> {
-        let salted = is_salted(&secrets);
-        let (key, iv) = parts(secrets)?;
+        let (key, iv, fixed_bytes) = parts(secrets)?;
         let cipher = match suite {
             SupportedCipherSuite::Tls13(suite) => suite.aead_alg.decrypter(key, iv),
             SupportedCipherSuite::Tls12(suite) => {
-                suite.aead_alg.decrypter(key, halves(&iv, salted).0)
+                suite.aead_alg.decrypter(key, halves(&iv, fixed_bytes).0)
             }
         };
         Ok(Self { cipher, sequence })
@@ -99,25 +97,21 @@ impl Opener {
     }
 }
 
-/// Whether a nonce has a fixed part and one that is sent, where TLS 1.2 makes that difference.
-fn is_salted(secrets: &ConnectionTrafficSecrets) -> bool {
-    !matches!(secrets, ConnectionTrafficSecrets::Chacha20Poly1305 { .. })
-}
-
-fn parts(
-    secrets: ConnectionTrafficSecrets,
-) -> Result<(rustls::crypto::cipher::AeadKey, Iv), Error> {
+/// A key, a nonce, and how many bytes of the nonce TLS 1.2 does not send.
+fn parts(secrets: ConnectionTrafficSecrets) -> Result<(AeadKey, Iv, usize), Error> {
     match secrets {
         ConnectionTrafficSecrets::Aes128Gcm { key, iv }
-        | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
-        | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => Ok((key, iv)),
+        | ConnectionTrafficSecrets::Aes256Gcm { key, iv } => Ok((key, iv, SALT_BYTES)),
+        ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => {
+            let all = iv.as_ref().len();
+            Ok((key, iv, all))
+        }
         _ => Err(Error::General("a cipher that is not known here".into())),
     }
 }
 
 /// The fixed part of a nonce of TLS 1.2, and what the sent part counts from.
-fn halves(iv: &Iv, salted: bool) -> (&[u8], &[u8]) {
+fn halves(iv: &Iv, fixed_bytes: usize) -> (&[u8], &[u8]) {
     let iv = iv.as_ref();
-    let at = if salted { SALT_BYTES } else { iv.len() };
-    iv.split_at_checked(at).unwrap_or((iv, &[]))
+    iv.split_at_checked(fixed_bytes).unwrap_or((iv, &[]))
 }
