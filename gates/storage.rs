@@ -1,4 +1,5 @@
-//! Appends to an embedded store, in groups that wait together, each to a log of its own.
+//! Appends to an embedded store, asked as a server asks it, in groups that wait together, each to a log
+//! of its own.
 //!
 //! What the store keeps in memory is filled first, to about half of what it takes: a full one is twice
 //! as deep to search as an empty one.
@@ -6,8 +7,7 @@
 use crate::chat::{Failure, id};
 use crate::operation::entry;
 use chasqui::model::{ConversationId, Entry, Sequence};
-use chasqui::store::embedded::{Embedded, Hooks, Options};
-use chasqui::store::{Append, Appended, Log, StoreError};
+use chasqui::store::{Append, Appended, Backend, Log, Options, StoreError, embedded};
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,8 +33,8 @@ pub(crate) async fn append(count: u64) -> Result<(), Failure> {
         std::fs::remove_dir_all(folder)?;
     }
     std::fs::create_dir_all(folder)?;
-    let options = Options { reserve_bytes: 0, ..Options::new(folder) };
-    let store = Embedded::open(&options, Hooks::new(&options, |_| ()))?;
+    let options = embedded::Options { reserve_bytes: 0, ..embedded::Options::new(folder) };
+    let store = Backend::open(&Options::Embedded(options), |_| ())?;
     let before = (1..=BEFORE).map(entry).collect::<Result<Vec<_>, _>>()?;
     for log in 1..=APPENDS {
         let answer = store.append(to(log, 0, before.clone())?).await;

@@ -9,8 +9,7 @@ pub mod user;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flag, Layers, Origin, Scratch, parse_duration};
 use crate::identity::{Identity, Keys, KeysError};
-use crate::store::embedded::{Embedded, Hooks, OpenError};
-use crate::store::{Store, StoreError};
+use crate::store::{Backend, OpenError, Store, StoreError};
 use crate::telemetry::{self, TelemetryError};
 use clap::{Args, Parser, Subcommand};
 use std::error::Error;
@@ -166,7 +165,7 @@ pub enum Failure {
     /// The system refused something.
     #[error(transparent)]
     System(#[from] std::io::Error),
-    /// The data folder could not be opened.
+    /// The store does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The store refused something.
@@ -230,9 +229,8 @@ pub fn user(command: UserCommand) -> Result<(), Failure> {
     };
     let (config, _) = settings.load()?;
     telemetry::start(&config.telemetry_settings())?;
-    let options = config.store_options();
-    let hooks = Hooks::new(&options, |failure| tracing::error!(%failure, "store failed"));
-    let store = Embedded::open(&options, hooks)?;
+    let fatal = |failure: &_| tracing::error!(%failure, "store failed");
+    let store = Backend::open(&config.store_options(), fatal)?;
     let keys = Keys::open(&config.key_file())?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let told = runtime.block_on(async {

@@ -19,7 +19,7 @@ pub use scratch::Scratch;
 pub use sections::{Http, Identity, Log, LogFormat, Server, Store, Tls, WebSocket};
 
 use crate::store::embedded;
-use crate::{identity, telemetry, tls};
+use crate::{identity, store, telemetry, tls};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -82,16 +82,16 @@ impl Config {
         }
     }
 
-    /// What the embedded store is told.
-    pub fn store_options(&self) -> embedded::Options {
-        embedded::Options {
+    /// Which store is opened, and what it is told.
+    pub fn store_options(&self) -> store::Options {
+        store::Options::Embedded(embedded::Options {
             cache_bytes: self.store.cache_bytes,
             memtable_bytes: self.store.memtable_bytes,
             reserve_bytes: self.store.reserve_bytes,
             read_permits: count_or_cores(self.store.read_permits),
             wait_max: self.store.wait_max,
             ..embedded::Options::new(&self.store.path)
-        }
+        })
     }
 
     /// What `telemetry` is told.

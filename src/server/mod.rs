@@ -28,8 +28,8 @@ use crate::model::CommandError;
 use crate::protocol::constants::goaway_reason;
 use crate::protocol::{CloseCode, Goaway};
 use crate::shard::{Services, ShardHandle, seats};
-use crate::store::embedded::{Embedded, Hooks, OpenError, Stats, WriteFailure};
-use crate::store::{Cursors, Log, Store, StoreError};
+use crate::store::embedded::WriteFailure;
+use crate::store::{Backend, Cursors, Log, OpenError, Store, StoreError};
 use crate::tls::LoadError;
 use certificate::Certificate;
 use shards::{Doors, Threads};
@@ -51,7 +51,7 @@ const STORING_MAX: Duration = Duration::from_secs(10);
 /// Why the server did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The data folder could not be opened.
+    /// The store does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The certificate could not be had.
@@ -85,8 +85,7 @@ pub enum ServerError {
 /// Serves until a signal ends it. With `dev`, makes the demo accounts ready and prints them.
 pub fn run(config: &Config, dev: bool) -> Result<(), ServerError> {
     files::raise_limit();
-    let options = config.store_options();
-    let store = Embedded::open(&options, Hooks::new(&options, end_at_once))?;
+    let store = Backend::open(&config.store_options(), end_at_once)?;
     let keys = Keys::open(&config.key_file())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(config, dev, store, keys))
@@ -106,7 +105,7 @@ const EXIT_STORE_FAILED: i32 = 74;
 /// The exit status when a second signal cuts a drain short.
 const EXIT_CUT_SHORT: i32 = 130;
 
-async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Result<(), ServerError> {
+async fn serve(config: &Config, dev: bool, store: Backend, keys: Keys) -> Result<(), ServerError> {
     let mut signals = Signals::new()?;
     // Early, since unhandled it ends the process.
     let hangup = signal(SignalKind::hangup())?;
@@ -162,9 +161,8 @@ async fn serve(config: &Config, dev: bool, store: Embedded, keys: Keys) -> Resul
     store.sync_cursors().await?;
     handle.end();
     threads.join().await;
-    let Stats { commits, syncs, appends, refused, entries, bytes } = store.stats();
-    tracing::info!(commits, syncs, appends, refused, entries, bytes, "stopped");
     store.close().await;
+    tracing::info!("stopped");
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 //! that the change survives a power cut; an error other than [`StoreError::Unknown`] means that
 //! nothing changed. A caller that stops waiting for a change does not take it back.
 
+mod backend;
 #[cfg(test)]
 mod conformance;
 pub mod embedded;
@@ -16,6 +17,7 @@ pub mod faulty;
 #[cfg(feature = "testing")]
 pub mod null;
 
+pub use backend::{Backend, OpenError, Options};
 pub use error::StoreError;
 
 use crate::model::{

@@ -54,7 +54,7 @@ const FACES: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// The parts of `store` that name a backend; all else is the trait and its types.
-const BACKENDS: [&str; 2] = ["embedded", "scylla"];
+const BACKENDS: [&str; 3] = ["Backend", "embedded", "scylla"];
 
 /// Stands for "everything but the backends".
 const STORE_FACE: &[&str] = &["*"];

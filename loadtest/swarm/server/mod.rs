@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn the_last_words_are_understood() {
         let log = "{\"fields\":{\"message\":\"serving\"}}\n\
-                   {\"fields\":{\"message\":\"stopped\",\"syncs\":4,\"entries\":100}}\n";
+                   {\"fields\":{\"message\":\"store closed\",\"syncs\":4,\"entries\":100}}\n";
         assert_eq!(logged_syncs(log), Some((100.0, 4.0)));
         assert_eq!(logged_syncs("nothing"), None);
     }

@@ -5,7 +5,7 @@ use crate::admission::{self, Admission};
 use crate::gateway::listener;
 use crate::model::Timestamp;
 use crate::shard::{self, ShardHandle};
-use crate::store::embedded::{Embedded, Stats};
+use crate::store::Backend;
 use crate::telemetry::{Kind, Page};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(in crate::server) struct Sources {
     /// Who counts the connections of both kinds.
     pub(in crate::server) admission: Admission,
     /// The store.
-    pub(in crate::server) store: Embedded,
+    pub(in crate::server) store: Backend,
     /// When the server began to serve.
     pub(in crate::server) started: Timestamp,
 }
@@ -35,7 +35,6 @@ impl Sources {
             shards: self.shards.counts(),
             http,
             admission: self.admission.counts(),
-            store: self.store.stats(),
             process: Process::read(),
             sources: self,
         }
@@ -48,7 +47,6 @@ pub(super) struct Figures<'s> {
     shards: shard::Counts,
     http: listener::Counts,
     admission: admission::Counts,
-    store: Stats,
     process: Process,
     sources: &'s Sources,
 }
@@ -60,7 +58,7 @@ impl Figures<'_> {
         self.put_doors(&mut page);
         self.put_admission(&mut page);
         self.put_messages(&mut page);
-        self.put_store(&mut page);
+        self.sources.store.put_figures(&mut page);
         self.put_process(&mut page);
         page
     }
@@ -116,27 +114,6 @@ impl Figures<'_> {
         page.labelled(Kind::Counter, text, "call", calls);
     }
 
-    fn put_store(&self, page: &mut Page) {
-        let Stats { commits, syncs, appends, refused, entries, bytes } = self.store;
-        let counters = [
-            ("chasqui_store_commits_total", "Batches written.", commits),
-            ("chasqui_store_syncs_total", "Batches written and synced.", syncs),
-            ("chasqui_store_appends_total", "Appends to logs.", appends),
-            (
-                "chasqui_store_appends_refused_total",
-                "Appends refused since they would have waited for too long.",
-                refused,
-            ),
-            ("chasqui_store_entries_total", "Entries written.", entries),
-            ("chasqui_store_bytes_total", "Bytes of keys and values written.", bytes),
-        ];
-        for (name, help, number) in counters {
-            page.number(Kind::Counter, (name, help), number);
-        }
-        let took = ("chasqui_store_commit_seconds", "Time to write and sync a batch.");
-        page.histogram(took, self.sources.store.commit_times());
-    }
-
     fn put_process(&self, page: &mut Page) {
         let Process { cpu, resident_bytes, anonymous_bytes, open_fds, max_fds } = self.process;
         let text = ("chasqui_memory_bytes", "Resident memory of a kind.");
@@ -162,14 +139,14 @@ impl Figures<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::embedded::{Hooks, Options};
+    use crate::store::{Options, embedded};
 
     #[tokio::test]
     async fn the_documentation_lists_every_number_and_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
-        let options = Options::new(folder.path());
+        let options = Options::Embedded(embedded::Options::new(folder.path()));
         let fatal = |failure: &_| panic!("{failure:?}");
-        let store = Embedded::open(&options, Hooks::new(&options, fatal)).expect("an empty folder");
+        let store = Backend::open(&options, fatal).expect("an empty folder");
         let (shards, _seats) = shard::seats(2, 1);
         let listeners = vec![Arc::default(), Arc::default()];
         let admission = Admission::new(admission::Limits::default());

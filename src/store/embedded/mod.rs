@@ -27,7 +27,7 @@ pub use stats::Stats;
 
 use super::{Store, StoreError};
 use crate::model::{Epoch, Timestamp};
-use crate::telemetry::Histogram;
+use crate::telemetry::Page;
 use commit::{Change, Committer, Draft, Queue, Space};
 use folder::Folder;
 use readers::Readers;
@@ -86,17 +86,19 @@ impl Embedded {
         self.inner.counters.stats()
     }
 
-    /// How long the synced batches took to write and sync. Counted by the commit thread.
-    pub fn commit_times(&self) -> &Histogram {
-        &self.inner.counters.commit_times
+    /// Puts what has been written since the store was opened, and how long that took, on a page.
+    pub fn put_figures(&self, page: &mut Page) {
+        self.inner.counters.put(page);
     }
 
-    /// Takes no more changes and waits until those that are queued are committed and synced. Reads
-    /// go on; the data folder is held until the last handle is gone.
+    /// Takes no more changes, waits until those that are queued are committed and synced, and logs
+    /// what was written. Reads go on; the data folder is held until the last handle is gone.
     pub async fn close(&self) {
         let inner = Arc::clone(&self.inner);
         // Fails only when the runtime itself is ending; dropping the last handle waits then.
         drop(tokio::task::spawn_blocking(move || inner.finish()).await);
+        let Stats { commits, syncs, appends, refused, entries, bytes } = self.stats();
+        tracing::info!(commits, syncs, appends, refused, entries, bytes, "store closed");
     }
 
     /// Hands a change to the commit thread and waits for what came of it. A caller that gives up

@@ -1,6 +1,7 @@
-//! Counters of what the commit thread has done and what its queue has refused.
+//! Counters of what the commit thread has done and what its queue has refused, and their names to the
+//! world.
 
-use crate::telemetry::Histogram;
+use crate::telemetry::{Histogram, Kind, Page};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -19,6 +20,28 @@ pub struct Stats {
     pub entries: u64,
     /// Bytes of keys and values written.
     pub bytes: u64,
+}
+
+impl Stats {
+    /// Puts them on a page.
+    fn put(self, page: &mut Page) {
+        let Self { commits, syncs, appends, refused, entries, bytes } = self;
+        let counters = [
+            ("chasqui_store_commits_total", "Batches written.", commits),
+            ("chasqui_store_syncs_total", "Batches written and synced.", syncs),
+            ("chasqui_store_appends_total", "Appends to logs.", appends),
+            (
+                "chasqui_store_appends_refused_total",
+                "Appends refused since they would have waited for too long.",
+                refused,
+            ),
+            ("chasqui_store_entries_total", "Entries written.", entries),
+            ("chasqui_store_bytes_total", "Bytes of keys and values written.", bytes),
+        ];
+        for (name, help, number) in counters {
+            page.number(Kind::Counter, (name, help), number);
+        }
+    }
 }
 
 /// The counters behind [`Stats`]. Each is exact; together they may be read mid-step.
@@ -48,6 +71,13 @@ impl Counters {
 
     pub(super) fn count_refused(&self) {
         add(&self.refused, 1);
+    }
+
+    /// Puts them on a page.
+    pub(super) fn put(&self, page: &mut Page) {
+        self.stats().put(page);
+        let took = ("chasqui_store_commit_seconds", "Time to write and sync a batch.");
+        page.histogram(took, &self.commit_times);
     }
 
     pub(super) fn stats(&self) -> Stats {
