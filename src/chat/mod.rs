@@ -30,7 +30,9 @@ mod tests;
 
 pub use cursors::CursorMoved;
 pub use fetch::Bounds;
-pub use owner::{Action, Answer, BATCH_REQUESTS_MAX, Emit, GroupChange, Lane, Owner, Request};
+pub use owner::{
+    Action, Answer, BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, Emit, GroupChange, Lane, Owner, Request,
+};
 pub use recent::FLOOR_SPAN_MAX;
 pub use view::View;
 

@@ -9,6 +9,7 @@ use super::Chat;
 use super::cursors::Known;
 use super::draft::{Buffers, Draft};
 use super::effects::{Unwritten, has_effects};
+use super::fetch::body_bytes;
 use super::members::Members;
 use super::recent::Recent;
 use super::view::View;
@@ -23,6 +24,10 @@ use std::rc::Rc;
 
 /// The most requests that become one append.
 pub const BATCH_REQUESTS_MAX: usize = 64;
+
+/// The most bytes that requests gathered for one append say together; one alone may say more. A
+/// database takes an append in one piece, and refuses too large ones.
+pub const BATCH_BYTES_MAX: usize = 512 * 1024;
 
 /// How often a batch is tried again after another writer was first.
 const STALE_ATTEMPTS_MAX: usize = 5;
@@ -72,6 +77,21 @@ pub enum Action {
     Group(GroupChange),
     /// An account event in the actor's journal.
     Note(Content),
+}
+
+impl Action {
+    /// About how many bytes of entries it leads to.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Send { content, .. } | Self::Note(content) => body_bytes(content),
+            Self::Group(GroupChange::Begin { members: users, .. } | GroupChange::Add(users)) => {
+                size_of_val(users.as_slice())
+            }
+            Self::Group(
+                GroupChange::Remove(_) | GroupChange::Rename(_) | GroupChange::SetRole(..),
+            ) => 0,
+        }
+    }
 }
 
 /// An action, who wants it and where the answer goes.

@@ -7,7 +7,7 @@
 
 use super::core::{Core, give_back};
 use super::mailbox::Origin;
-use crate::chat::{BATCH_REQUESTS_MAX, Owner, Request, View};
+use crate::chat::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, Owner, Request, View};
 use crate::model::{CommandError, ConversationId, Timestamp};
 use crate::store::Store;
 use std::cell::{Cell, RefCell};
@@ -203,10 +203,15 @@ impl Slot {
     /// Takes the next batch into `batch`, which is empty.
     fn take(&self, batch: &mut Vec<Request<Origin>>) {
         let queue = &mut self.work.borrow_mut().queue;
+        let mut bytes = 0;
         while batch.len() < BATCH_REQUESTS_MAX
-            && let Some(request) = queue.pop_front()
+            && let Some(next) = queue.front()
         {
-            batch.push(request);
+            bytes += next.action.bytes();
+            if bytes > BATCH_BYTES_MAX && !batch.is_empty() {
+                break;
+            }
+            batch.extend(queue.pop_front());
         }
         self.counts.queued.update(|queued| queued.saturating_sub(batch.len()));
     }
@@ -314,7 +319,7 @@ mod tests {
     use crate::chat::{self, Action, Chat};
     use crate::clock::Clock;
     use crate::identity::{self, Identity, Keys};
-    use crate::model::{Actor, ContactState, Content, DeviceId, Outcome, UserId};
+    use crate::model::{Actor, ContactState, Content, DeviceId, Message, Outcome, UserId};
     use crate::session::Limits;
     use crate::shard::seat::{ConnectionSettings, Services, run as run_shard, seats};
     use crate::store::embedded::{Embedded, Hooks, Options};
@@ -417,6 +422,32 @@ mod tests {
             assert_eq!(state_of(&core, id), None);
             sends().await;
         });
+    }
+
+    /// How many of sends with bodies of so many bytes are taken, batch by batch.
+    fn batches(bodies: &[usize]) -> Vec<usize> {
+        let slot = Slot::new(ConversationId::new(1).expect("not zero"), &Rc::default());
+        for bytes in bodies {
+            let text = "x".repeat(*bytes).into();
+            let said = Content::Message(Message { text, ..Message::default() });
+            let actor = Actor { user: user(1), device: DeviceId::new(1).expect("not zero") };
+            let ticket = Origin::Call(oneshot::channel().0);
+            let request = Request { actor, action: Action::Note(said), lane: None, ticket };
+            slot.work.borrow_mut().queue.push_back(request);
+        }
+        let batches = std::iter::from_fn(|| {
+            let mut batch = Vec::new();
+            slot.take(&mut batch);
+            (!batch.is_empty()).then_some(batch.len())
+        });
+        batches.collect()
+    }
+
+    #[test]
+    fn a_batch_has_bounds() {
+        assert_eq!(batches(&[10; 130]), [64, 64, 2]);
+        assert_eq!(batches(&[BATCH_BYTES_MAX / 16; 40]), [16, 16, 8]);
+        assert_eq!(batches(&[BATCH_BYTES_MAX + 1, 1, BATCH_BYTES_MAX]), [1, 1, 1]);
     }
 
     #[test]
