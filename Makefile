@@ -9,12 +9,13 @@ TOOLS := target/tools
 PROXIES_VENV := target/venv-proxies
 CARGO_FUZZ := $(TOOLS)/bin/cargo-fuzz
 CARGO_FUZZ_VERSION := 0.13.2
+MODEL := target/model/model
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit integration crash proxies tour api conformance k6 swarm gates fuzz manifests
+CHECKS := fmt lint doc tidy unit model integration crash proxies tour api conformance k6 swarm gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) proxies-more sabotage idle durable resume floor device figures setup
+.PHONY: help test run $(CHECKS) model-more proxies-more sabotage idle durable resume floor device figures setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +42,19 @@ unit: ## Unit tests, the store's conformance suite, doc tests
 	cargo test --quiet --lib
 	cargo test --quiet --doc
 
+model: $(MODEL) ## The rules of appending over CQL, in every state they lead to; each rule is shown to be needed
+	$(MODEL) --quiet --nocapture
+
+model-more: $(MODEL) ## The same with one more entry of a third writer: a minute
+	$(MODEL) --quiet --nocapture --ignored
+
+# It uses nothing of the library, and is twenty times slower without optimisation.
+$(MODEL): $(wildcard tests/model/*.rs)
+	mkdir -p $(@D)
+	rustc --edition 2024 -O --test --crate-name model -o $@ tests/model/main.rs
+
 integration: ## Every other test: a real server through both doors, vectors, generated files
-	cargo test --quiet $$(scripts/test_targets.sh tidy crash proxies)
+	cargo test --quiet $$(scripts/test_targets.sh tidy model crash proxies)
 
 crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged may be lost
 	cargo test --quiet --test crash -- --nocapture

@@ -10,7 +10,7 @@ use chasqui::chat::{Action, Owner, Request};
 use chasqui::model::{ClientMessageId, Content, Entry, Message, Ordinal, Outcome, Sent, Sequence};
 use chasqui::protocol::{ClientFrame, EntryEncoder, ServerFrame, frames};
 use chasqui::session::{Effects, Limits, Session};
-use chat::{Failure, NOW, Room, TEXT, actor, conversation, granted, hello, id, masked, send};
+use chat::{Failure, NOW, Room, TEXT, Told, actor, conversation, granted, hello, id, masked, send};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -98,7 +98,7 @@ fn owner(criterion: &mut Criterion) -> Result<(), Failure> {
     let owner = runtime.block_on(Owner::load(&chat, conversation()?))?;
     let mut owner = owner.ok_or("the conversation is unknown")?;
     let actor = actor(1)?;
-    let (mut number, mut batch, mut emits) = (0, Vec::new(), Vec::new());
+    let (mut number, mut batch, mut told) = (0, Vec::new(), Told::default());
     criterion.bench_function("owner/commit", |bencher| {
         bencher.iter_batched(
             || {
@@ -112,8 +112,7 @@ fn owner(criterion: &mut Criterion) -> Result<(), Failure> {
             },
             |request| {
                 batch.extend(request);
-                emits.clear();
-                runtime.block_on(owner.commit(&chat, NOW, &mut batch, &mut emits));
+                runtime.block_on(owner.commit(&chat, NOW, &mut batch, &mut told));
             },
             BatchSize::SmallInput,
         );
@@ -123,10 +122,9 @@ fn owner(criterion: &mut Criterion) -> Result<(), Failure> {
 
 /// From the bytes of one read to the bytes of all writes, for so many receivers.
 fn fanout(criterion: &mut Criterion) -> Result<(), Failure> {
-    let runtime = runtime()?;
     let mut group = criterion.benchmark_group("end to end");
     for receivers in [1, 100, 1_000] {
-        let mut room = runtime.block_on(async { Room::new(1 + receivers) })?;
+        let mut room = Room::new(1 + receivers)?;
         let mut number = 0;
         group.throughput(Throughput::Elements(receivers));
         group.bench_function(format!("{receivers} receivers"), |bencher| {
@@ -135,7 +133,7 @@ fn fanout(criterion: &mut Criterion) -> Result<(), Failure> {
                     number += 1;
                     send(number, number).map(|frame| masked(&frame)).unwrap_or_default()
                 },
-                |mut read| runtime.block_on(room.exchange(&mut read)),
+                |mut read| room.exchange(&mut read),
                 BatchSize::SmallInput,
             );
         });

@@ -2,12 +2,12 @@
 //!
 //! Ids are as large as random ones are, so that what is counted in bytes is what users see.
 
-use chasqui::chat::{self, Chat};
+use chasqui::chat::{self, Answer, Chat, Emits, Owner};
 use chasqui::clock::Clock;
 use chasqui::identity::{self, Identity, Keys};
 use chasqui::model::{
-    Actor, Claim, ClientMessageId, Conversation, ConversationId, DeviceId, Epoch, Membership,
-    Sequence, Timestamp, UserId,
+    Actor, Claim, ClientMessageId, CommandError, Conversation, ConversationId, DeviceId, Entry,
+    Epoch, Membership, Outcome, Sequence, Timestamp, UserId,
 };
 use chasqui::protocol::constants::limit;
 use chasqui::protocol::{ClientFrame, Hello, SendFrame, Tlvs};
@@ -15,6 +15,8 @@ use chasqui::session::{Granted, Limits};
 use chasqui::shard::{ConnectionKey, ConnectionSettings, MemoryShard, Services};
 use chasqui::store::null::NullStore;
 use std::error::Error;
+use std::hint::black_box;
+use std::rc::Rc;
 
 /// Anything that ends a measurement.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
@@ -163,6 +165,23 @@ pub(crate) fn batch_of(
     Ok(parts.collect::<Result<Vec<_>, Failure>>()?.concat())
 }
 
+/// Counts what an owner tells.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) entries: u64,
+}
+
+impl<T> Emits<T> for Told {
+    fn moved(&mut self, _: &Owner<T>) {}
+
+    fn reply(&mut self, _: T, _: Result<Outcome, CommandError>) {}
+
+    fn entry(&mut self, entry: &Entry, _: &Rc<[UserId]>, _: Option<(T, Answer)>) {
+        black_box(entry);
+        self.entries += 1;
+    }
+}
+
 /// A conversation in which everybody is connected and user 1 writes.
 pub(crate) struct Room {
     shard: MemoryShard<NullStore>,
@@ -177,7 +196,6 @@ pub(crate) struct Written {
 }
 
 impl Room {
-    /// Must be made and used inside a runtime for local tasks.
     pub(crate) fn new(users: u64) -> Result<Self, Failure> {
         let mut shard = MemoryShard::new(services(store(users)?)?, settings())?;
         let hello = masked(&hello()?);
@@ -194,9 +212,9 @@ impl Room {
 
     /// Brings what one read of the writer's socket gives to an end: everybody is told, and everything
     /// is written.
-    pub(crate) async fn exchange(&mut self, read: &mut [u8]) -> Written {
+    pub(crate) fn exchange(&mut self, read: &mut [u8]) -> Written {
         self.shard.receive(self.writer, read);
-        self.shard.settle().await;
+        while self.shard.round() {}
         let mut written = Written::default();
         self.shard.write(&mut |key, bytes| {
             let side =

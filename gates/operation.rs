@@ -4,7 +4,7 @@
 //! difference of two runs is the repetitions alone.
 
 use crate::chat::{
-    Failure, NOW, Room, TEXT, actor, conversation, granted, hello, id, masked, send, sends,
+    Failure, NOW, Room, TEXT, Told, actor, conversation, granted, hello, id, masked, send, sends,
     service, services, settings, store,
 };
 use crate::instructions::Counted;
@@ -144,10 +144,10 @@ impl Operation {
             Self::StoreAppend | Self::StoreCommitThread => local(storage::append(count)),
             Self::Echo => echo(1, most, count),
             Self::EchoBatch => echo(BATCH, most, count),
-            Self::Message => local(exchange(2, sends(most, 1)?, count)),
-            Self::MessageBatch => local(exchange(2, sends(most, BATCH)?, count)),
-            Self::Fanout100 => local(exchange(101, sends(most, 1)?, count)),
-            Self::Fanout500 => local(exchange(501, sends(most, 1)?, count)),
+            Self::Message => exchange(2, sends(most, 1)?, count),
+            Self::MessageBatch => exchange(2, sends(most, BATCH)?, count),
+            Self::Fanout100 => exchange(101, sends(most, 1)?, count),
+            Self::Fanout500 => exchange(501, sends(most, 1)?, count),
         }
     }
 }
@@ -233,16 +233,15 @@ async fn commit(most: u64, count: u64) -> Result<(), Failure> {
         Ok(Request { actor: actor(1)?, action, lane: None, ticket: () })
     };
     let requests = (1..=most).map(request).collect::<Result<Vec<_>, Failure>>()?;
-    let (mut batch, mut emits, mut told) = (Vec::new(), Vec::new(), 0);
+    let (mut batch, mut told) = (Vec::new(), Told::default());
     // Taken and dropped alike, whatever the count.
     for (number, request) in (1..).zip(requests) {
         if number <= count {
             batch.push(request);
-            owner.commit(&chat, NOW, &mut batch, &mut emits).await;
-            told += emits.drain(..).count();
+            owner.commit(&chat, NOW, &mut batch, &mut told).await;
         }
     }
-    if u64::try_from(told)? == count { Ok(()) } else { Err(format!("{told} entries").into()) }
+    if told.entries == count { Ok(()) } else { Err(format!("{} entries", told.entries).into()) }
 }
 
 fn echo(batch: u64, most: u64, count: u64) -> Result<(), Failure> {
@@ -262,10 +261,10 @@ fn echo(batch: u64, most: u64, count: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn exchange(users: u64, mut reads: Vec<Vec<u8>>, count: u64) -> Result<(), Failure> {
+fn exchange(users: u64, mut reads: Vec<Vec<u8>>, count: u64) -> Result<(), Failure> {
     let mut room = Room::new(users)?;
     for read in reads.iter_mut().take(usize::try_from(count)?) {
-        let written = room.exchange(read).await;
+        let written = room.exchange(read);
         if written.to_writer == 0 || written.to_others == 0 {
             return Err(format!("{written:?} came of a SEND").into());
         }

@@ -1,7 +1,7 @@
 //! Counts the bytes of one message on the wire, WebSocket heads included, in both directions.
 
 use crate::Figure;
-use crate::chat::{Failure, Room, conversation, encoded, masked, sends};
+use crate::chat::{Failure, Room, Written, conversation, encoded, masked, sends};
 use chasqui::model::Sequence;
 use chasqui::protocol::{ClientFrame, Pairs};
 
@@ -13,16 +13,11 @@ const ENTRIES_PER_ACK: f64 = 4.0;
 
 pub(crate) fn measure() -> Result<Vec<Figure>, Failure> {
     let mut reads = sends(NUMBER, 1)?;
-    let options = tokio::runtime::LocalOptions::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().build_local(options)?;
-    let (sent, written) = runtime.block_on(async {
-        let mut room = Room::new(2)?;
-        let mut last = (0, crate::chat::Written::default());
-        for read in &mut reads {
-            last = (read.len(), room.exchange(read).await);
-        }
-        Ok::<_, Failure>(last)
-    })?;
+    let mut room = Room::new(2)?;
+    let (mut sent, mut written) = (0, Written::default());
+    for read in &mut reads {
+        (sent, written) = (read.len(), room.exchange(read));
+    }
     let ack = masked(&ack()?).len();
     let figure =
         |name: &str, bytes: f64| Figure { unit: "bytes", name: name.to_owned(), value: bytes };

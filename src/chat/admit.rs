@@ -3,7 +3,8 @@
 //! Each request is judged with what is committed and with what stands before it in the same draft.
 
 use super::draft::{Contents, Draft};
-use super::owner::{Action, Emit, Lane, Owner, Request};
+use super::emits::Emits;
+use super::owner::{Action, Lane, Owner, Request};
 use super::recent::{Copy, FLOOR_SPAN_MAX};
 use super::view::unknown_chat;
 use super::{Settings, draw_client_message};
@@ -35,7 +36,7 @@ impl<T> Owner<T> {
         settings: &Settings,
         now: Timestamp,
         requests: &mut Vec<Request<T>>,
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) -> Draft<T> {
         let buffers = std::mem::take(&mut self.buffers);
         let mut draft = Draft::new(self.head, Rc::clone(&self.members), now, buffers);
@@ -43,7 +44,7 @@ impl<T> Owner<T> {
             match self.judge(settings, &draft, &request) {
                 Ok(Verdict::Append(contents)) => draft.push(request, contents),
                 Ok(Verdict::Answer(outcome)) => {
-                    emits.push(Emit::Reply { ticket: request.ticket, result: Ok(outcome) });
+                    emits.reply(request.ticket, Ok(outcome));
                 }
                 Ok(Verdict::Twin(index)) => draft.attach(index, request),
                 Err(error) => self.refuse([request], &error, now, emits),

@@ -7,7 +7,8 @@
 use super::Chat;
 use super::admit::effective_floor;
 use super::draft::Draft;
-use super::owner::{Action, Emit, Lane, Owner, Request, ascending};
+use super::emits::Emits;
+use super::owner::{Action, Lane, Owner, Request, ascending};
 use super::recent::FLOOR_SPAN_MAX;
 use crate::model::{CommandError, Sequence, Timestamp};
 use crate::store::{Appended, Direction, Range, Store, StoreError};
@@ -30,7 +31,7 @@ impl<T> Owner<T> {
         &mut self,
         chat: &Chat<S>,
         mut draft: Option<&mut Draft<T>>,
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) -> Result<(), StoreError> {
         let id = self.conversation.id;
         let head = chat.store.head(id).await?;
@@ -40,10 +41,11 @@ impl<T> Owner<T> {
             if entries.is_empty() {
                 return Err(StoreError::Unavailable);
             }
-            for entry in entries {
-                let audience = self.fold(chat, &entry);
-                let answer = draft.as_mut().and_then(|draft| draft.answer_of(&entry));
-                emits.push(Emit::Entry { entry, audience, answer });
+            for entry in &entries {
+                let audience = self.fold(chat, entry);
+                let answer = draft.as_mut().and_then(|draft| draft.answer_of(entry));
+                emits.moved(self);
+                emits.entry(entry, &audience, answer);
             }
         }
         Ok(())
@@ -54,7 +56,7 @@ impl<T> Owner<T> {
     pub(super) async fn resolve<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) -> Vec<Request<T>> {
         let Some(mut draft) = self.doubt.take() else { return Vec::new() };
         for attempt in 0..ATTEMPTS_MAX {
@@ -93,7 +95,7 @@ impl<T> Owner<T> {
         &mut self,
         chat: &Chat<S>,
         requests: &[Request<T>],
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) -> Result<(), StoreError> {
         let ahead = |floor: Sequence| floor > self.head.sequence.next();
         if self.floors(requests).flatten().any(ahead) {
@@ -147,7 +149,7 @@ impl<T> Owner<T> {
         requests: impl IntoIterator<Item = Request<T>>,
         error: &CommandError,
         now: Timestamp,
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) {
         for request in requests {
             if error.retry.is_some()
@@ -155,7 +157,7 @@ impl<T> Owner<T> {
             {
                 self.hold(lane, now);
             }
-            emits.push(Emit::Reply { ticket: request.ticket, result: Err(error.clone()) });
+            emits.reply(request.ticket, Err(error.clone()));
         }
     }
 

@@ -1,8 +1,9 @@
 //! The draft of a batch: entries to be appended, and whose they are.
 
+use super::emits::{Answer, Emits};
 use super::in_flight::UnderWay;
 use super::members::Members;
-use super::owner::{Action, Answer, Emit, Lane, Request};
+use super::owner::{Action, Lane, Request};
 use crate::model::{
     Actor, ClientMessageId, CommandError, Content, ConversationId, Entry, Head, Sequence,
     Timestamp, UserId,
@@ -17,11 +18,12 @@ pub(super) type Contents = Vec<(ClientMessageId, Content)>;
 pub(super) struct Buffers<T> {
     entries: Vec<Entry>,
     accepted: Vec<Accepted<T>>,
+    audiences: Vec<Rc<[UserId]>>,
 }
 
 impl<T> Default for Buffers<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), accepted: Vec::new() }
+        Self { entries: Vec::new(), accepted: Vec::new(), audiences: Vec::new() }
     }
 }
 
@@ -33,6 +35,8 @@ pub(super) struct Draft<T> {
     pub(super) accepted_at: Timestamp,
     pub(super) entries: Vec<Entry>,
     accepted: Vec<Accepted<T>>,
+    /// Who may see each entry, once they are stored.
+    pub(super) audiences: Vec<Rc<[UserId]>>,
     /// Where the log will end.
     pub(super) head: Head,
     /// The members as they will be.
@@ -72,12 +76,13 @@ impl<T> Draft<T> {
         now: Timestamp,
         buffers: Buffers<T>,
     ) -> Self {
-        let Buffers { entries, accepted } = buffers;
+        let Buffers { entries, accepted, audiences } = buffers;
         Self {
             expected: head.sequence,
             accepted_at: now,
             entries,
             accepted,
+            audiences,
             head,
             members,
             under_way: None,
@@ -166,34 +171,30 @@ impl<T> Draft<T> {
         Some((ticket, accepted.wish.answer()))
     }
 
-    /// Tells the entries to whom `audience_of` says, each request answered in the place of its last
-    /// one. Gives its buffers back.
+    /// Tells the entries, which are stored, each to its audience and each request answered in the place
+    /// of its last one. Gives its buffers back.
     pub(super) fn answer(
         self,
         conversation: ConversationId,
-        mut audience_of: impl FnMut(&Entry) -> Rc<[UserId]>,
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) -> Buffers<T> {
-        let Self { mut entries, mut accepted, .. } = self;
-        let mut requests = accepted.drain(..);
-        for (index, entry) in entries.drain(..).enumerate() {
-            let audience = audience_of(&entry);
-            let is_last = |next: &Accepted<T>| next.last == index;
-            if !requests.as_slice().first().is_some_and(is_last) {
-                emits.push(Emit::Entry { entry, audience, answer: None });
+        let Self { mut entries, mut accepted, mut audiences, .. } = self;
+        let mut requests = accepted.drain(..).peekable();
+        for (index, (entry, audience)) in entries.drain(..).zip(audiences.drain(..)).enumerate() {
+            let Some(request) = requests.next_if(|next| next.last == index) else {
+                emits.entry(&entry, &audience, None);
                 continue;
+            };
+            let Accepted { wish, ticket, twins, .. } = request;
+            let answer = wish.answer();
+            emits.entry(&entry, &audience, ticket.map(|ticket| (ticket, answer)));
+            for twin in twins {
+                emits
+                    .reply(twin.ticket, Ok(answer.outcome(conversation, Head::from(&entry), true)));
             }
-            let Some(Accepted { wish, ticket, twins, .. }) = requests.next() else { break };
-            let at = Head::from(&entry);
-            let answer = ticket.map(|ticket| (ticket, wish.answer()));
-            emits.push(Emit::Entry { entry, audience, answer });
-            emits.extend(twins.into_iter().map(|twin| {
-                let result = Ok(wish.answer().outcome(conversation, at, true));
-                Emit::Reply { ticket: twin.ticket, result }
-            }));
         }
         drop(requests);
-        Buffers { entries, accepted }
+        Buffers { entries, accepted, audiences }
     }
 
     /// Takes out the requests that have no answer yet, in order. The entries stay: they may yet prove

@@ -140,7 +140,12 @@ fn rest(part: Interval, done: Sequence, direction: Direction) -> Option<Interval
 
 /// About how many bytes an entry takes on the wire.
 pub(super) fn wire_bytes(entry: &Entry) -> usize {
-    let body = match &entry.content {
+    ENTRY_OVERHEAD_BYTES + body_bytes(&entry.content)
+}
+
+/// About how many bytes of an entry are what it says.
+pub(super) fn body_bytes(content: &Content) -> usize {
+    match content {
         Content::Message(message) => {
             let attached = |a: &crate::model::Attachment| {
                 64 + a.media_type.len() + a.name.len() + a.preview.len()
@@ -157,6 +162,5 @@ pub(super) fn wire_bytes(entry: &Entry) -> usize {
             body.len() + attributes.iter().map(|(_, value)| value.len() + 12).sum::<usize>()
         }
         Content::Unsend { .. } | Content::Pin { .. } | Content::Contact { .. } => 0,
-    };
-    ENTRY_OVERHEAD_BYTES + body
+    }
 }

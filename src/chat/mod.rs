@@ -13,6 +13,7 @@ mod cursors;
 mod doubt;
 mod draft;
 mod effects;
+mod emits;
 mod fetch;
 mod groups;
 mod in_flight;
@@ -29,8 +30,9 @@ mod view;
 mod tests;
 
 pub use cursors::CursorMoved;
+pub use emits::{Answer, Emit, Emits};
 pub use fetch::Bounds;
-pub use owner::{Action, Answer, BATCH_REQUESTS_MAX, Emit, GroupChange, Lane, Owner, Request};
+pub use owner::{Action, BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, GroupChange, Lane, Owner, Request};
 pub use recent::FLOOR_SPAN_MAX;
 pub use view::View;
 

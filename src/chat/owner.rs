@@ -9,13 +9,14 @@ use super::Chat;
 use super::cursors::Known;
 use super::draft::{Buffers, Draft};
 use super::effects::{Unwritten, has_effects};
+use super::emits::Emits;
+use super::fetch::body_bytes;
 use super::members::Members;
 use super::recent::Recent;
 use super::view::View;
 use crate::model::{
     Actor, ClientMessageId, CommandError, Content, Conversation, ConversationId, ConversationKind,
-    Cursor, CursorAdvance, Entry, Head, Outcome, Role, Sent, Sequence, Settings, Timestamp, Title,
-    UserId,
+    Cursor, CursorAdvance, Entry, Head, Role, Sequence, Settings, Timestamp, Title, UserId,
 };
 use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
 use std::borrow::Cow;
@@ -23,6 +24,10 @@ use std::rc::Rc;
 
 /// The most requests that become one append.
 pub const BATCH_REQUESTS_MAX: usize = 64;
+
+/// The most bytes that requests gathered for one append say together; one alone may say more. A
+/// database takes an append in one piece, and refuses too large ones.
+pub const BATCH_BYTES_MAX: usize = 512 * 1024;
 
 /// How often a batch is tried again after another writer was first.
 const STALE_ATTEMPTS_MAX: usize = 5;
@@ -74,6 +79,21 @@ pub enum Action {
     Note(Content),
 }
 
+impl Action {
+    /// About how many bytes of entries it leads to.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Send { content, .. } | Self::Note(content) => body_bytes(content),
+            Self::Group(GroupChange::Begin { members: users, .. } | GroupChange::Add(users)) => {
+                size_of_val(users.as_slice())
+            }
+            Self::Group(
+                GroupChange::Remove(_) | GroupChange::Rename(_) | GroupChange::SetRole(..),
+            ) => 0,
+        }
+    }
+}
+
 /// An action, who wants it and where the answer goes.
 #[derive(Clone, Debug)]
 pub struct Request<T> {
@@ -85,50 +105,6 @@ pub struct Request<T> {
     pub lane: Option<Lane>,
     /// Where the answer goes, whatever that is to the caller.
     pub ticket: T,
-}
-
-/// What came of requests, in the order in which it is to be told.
-#[derive(Clone, Debug)]
-pub enum Emit<T> {
-    /// An answer.
-    Reply {
-        /// Whose.
-        ticket: T,
-        /// Which.
-        result: Result<Outcome, CommandError>,
-    },
-    /// A new entry.
-    Entry {
-        /// The entry.
-        entry: Entry,
-        /// Everyone who may see it.
-        audience: Rc<[UserId]>,
-        /// Set on the entry that answers a request: the answer stands in the entry's place where it
-        /// came from.
-        answer: Option<(T, Answer)>,
-    },
-}
-
-/// What the answer to a request that led to an entry says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Where the entry is stored.
-    Sent,
-    /// Nothing but that it is done.
-    Done,
-}
-
-impl Answer {
-    /// The answer to whoever asked for an entry that is stored `at`.
-    pub fn outcome(self, conversation: ConversationId, at: Head, duplicate: bool) -> Outcome {
-        let Head { sequence, ordinal, sent_at } = at;
-        match self {
-            Self::Sent => {
-                Outcome::Sent(Sent { conversation, sequence, ordinal, sent_at, duplicate })
-            }
-            Self::Done => Outcome::Done,
-        }
-    }
 }
 
 /// See the module. `T` is what a caller finds its requests again by.
@@ -150,11 +126,18 @@ pub struct Owner<T> {
 
 impl<T> Owner<T> {
     /// Loads a conversation and finishes what a crash left undone; `None` if there is none.
+    ///
+    /// Another server may append and write effects between any two of these reads, so their order
+    /// matters: an effect of an entry up to the head read first is either written, and then found by
+    /// the reads of rows that come last, or still marked as pending. Rows that are newer than the
+    /// head do no harm: folding leaves them as they are.
     pub async fn load<S: Store>(
         chat: &Chat<S>,
         id: ConversationId,
     ) -> Result<Option<Self>, StoreError> {
         let store = &chat.store;
+        let head = store.head(id).await?;
+        let pending = store.pending_of(id).await?;
         let Some((conversation, settings)) = store.conversation(id).await? else {
             return Ok(None);
         };
@@ -162,7 +145,6 @@ impl<T> Owner<T> {
             ConversationKind::Group => store.members(id).await?,
             ConversationKind::Journal | ConversationKind::Direct => Vec::new(),
         };
-        let head = store.head(id).await?;
         let mut owner = Self {
             conversation,
             settings: Rc::new(settings),
@@ -175,7 +157,7 @@ impl<T> Owner<T> {
             buffers: Buffers::default(),
             known: Rc::default(),
         };
-        if let Some(pending) = store.pending_of(id).await? {
+        if let Some(pending) = pending {
             owner.recover(chat, pending).await?;
         }
         Ok(Some(owner))
@@ -219,14 +201,14 @@ impl<T> Owner<T> {
         self.doubt.is_some() || !self.unwritten.is_empty()
     }
 
-    /// Decides and stores `requests`, in order, and adds to `emits` what came of them. Both are the
-    /// caller's to use again; `requests` is left empty.
+    /// Decides and stores `requests`, in order, and tells `emits` what came of them. `requests` is left
+    /// empty, the caller's to use again.
     pub async fn commit<S: Store>(
         &mut self,
         chat: &Chat<S>,
         now: Timestamp,
         requests: &mut Vec<Request<T>>,
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) {
         self.forget_holds(now);
         if self.is_unsettled() {
@@ -254,7 +236,7 @@ impl<T> Owner<T> {
         chat: &Chat<S>,
         now: Timestamp,
         requests: &mut Vec<Request<T>>,
-        emits: &mut Vec<Emit<T>>,
+        emits: &mut impl Emits<T>,
     ) -> Result<(), CommandError> {
         if self.doubt.is_some() {
             return Err(CommandError::outcome_unknown());
@@ -297,13 +279,17 @@ impl<T> Owner<T> {
     pub(super) async fn applied<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        draft: Draft<T>,
-        emits: &mut Vec<Emit<T>>,
+        mut draft: Draft<T>,
+        emits: &mut impl Emits<T>,
     ) {
-        self.buffers = draft.answer(self.conversation.id, |entry| self.fold(chat, entry), emits);
+        for entry in &draft.entries {
+            draft.audiences.push(self.fold(chat, entry));
+        }
         if !self.unwritten.is_empty() {
             self.write_effects(chat).await;
         }
+        emits.moved(self);
+        self.buffers = draft.answer(self.conversation.id, emits);
     }
 
     /// Folds an entry into everything known, and notes what follows from it. Also what follows from

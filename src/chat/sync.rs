@@ -2,7 +2,8 @@
 //!
 //! A token names a moment. Everything that changed from it on is listed, and a little more: the
 //! moment lies [`MARGIN`] before the SYNC that gave it out, and before the oldest append then under
-//! way, so that it covers no change that was not yet visible or that a crash can undo.
+//! way, so that it covers no change that was not yet visible or that a crash can undo. What changed
+//! after that moment is also looked at once more after the last of several pages.
 
 use super::list::Listed;
 use super::token::{Step, SyncToken, Walk};
@@ -11,7 +12,8 @@ use crate::model::{self, Actor, CommandError, Outcome, Synced, Timestamp};
 use crate::store::{Store, StoreError};
 use std::time::Duration;
 
-/// More than cursors wait for being written and synced, with room for clocks of several servers.
+/// More than cursors wait for being written and synced, with room for clocks of several servers and for
+/// entries that carry the time at which a shard began its round.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// About what a record takes besides its title and preview.
@@ -34,7 +36,7 @@ impl<S: Store> Chat<S> {
         limit: usize,
     ) -> Result<Outcome, CommandError> {
         // Before anything is read: what becomes visible later is later than this.
-        let started = self.in_flight.oldest().map_or(now, |oldest| oldest.min(now));
+        let started = self.in_flight.oldest().map_or(now, |oldest| oldest.min(now)).minus(MARGIN);
         let token = SyncToken::decode(token).filter(|token| token.epoch == self.store.epoch());
         if token.is_none() {
             // Accounts made while no server ran, and those of a crash, have none yet.
@@ -76,8 +78,7 @@ impl<S: Store> Chat<S> {
             let walk = Some(Walk { started, everything, step });
             SyncToken { epoch: self.store.epoch(), since, walk }
         } else {
-            let since = started.minus(MARGIN);
-            SyncToken { epoch: self.store.epoch(), since, walk: None }
+            SyncToken { epoch: self.store.epoch(), since: started, walk: None }
         };
         Ok(Synced { chats: page, more, everything, token: next.encode() })
     }

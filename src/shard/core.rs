@@ -4,6 +4,7 @@ use super::ConnectionKey;
 use super::fanout::Fanout;
 use super::mailbox::{Mailboxes, Origin, ShardMessage};
 use super::owners::Owners;
+use super::reactor::Reactor;
 use super::registry::{Place, Registry};
 use super::wakes::Wakes;
 use crate::chat::{Chat, Lane, Request};
@@ -29,6 +30,7 @@ pub(super) struct Core<S> {
     pub(super) clock: Clock,
     pub(super) registry: Arc<Registry>,
     pub(super) mailboxes: Mailboxes,
+    pub(super) reactor: Rc<Reactor>,
     pub(super) fanout: Fanout,
     pub(super) owners: Owners,
     pub(super) wakes: Wakes,
@@ -47,10 +49,9 @@ const REFUSED: Duration = Duration::from_mins(2);
 
 /// The shard that owns a conversation.
 pub(super) fn owner_of(conversation: ConversationId, shards: usize) -> usize {
-    // Fixed seeds, so that every shard agrees.
-    let hash = ahash::RandomState::with_seeds(1, 2, 3, 4).hash_one(conversation);
+    // Ids are random, so they need no hash.
     let shards = u64::try_from(shards).unwrap_or(1).max(1);
-    usize::try_from(hash % shards).unwrap_or_default()
+    usize::try_from(conversation.get() % shards).unwrap_or_default()
 }
 
 impl<S: Store> Core<S> {
@@ -90,6 +91,7 @@ impl<S: Store> Core<S> {
     /// Forgets what has been idle for a while.
     pub(super) fn sweep(&self, now: Timestamp) {
         self.owners.sweep(now);
+        self.reactor.nudge();
         let mut refused = self.refused.borrow_mut();
         refused.retain(|_, (_, at)| now.since(*at) < REFUSED);
         give_back(&mut refused);

@@ -12,8 +12,8 @@ use super::outbox::PushClass;
 use super::reactor::Reactor;
 use super::registry::{Place, Registry};
 use super::websocket::{self, Message};
-use crate::chat::{CursorMoved, Emit};
-use crate::model::{CommandError, ConversationId, Entry, EphemeralKind, Head, Outcome, UserId};
+use crate::chat::CursorMoved;
+use crate::model::{CommandError, ConversationId, Entry, EphemeralKind, Outcome, UserId};
 use crate::protocol::{CursorFrame, EntryEncoder, EphemeralFrame, ServerFrame};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -86,23 +86,8 @@ impl Fanout {
         }
     }
 
-    /// Tells one thing that an owner decided. Where an entry answers a request, the answer takes
-    /// the place of the entry on the connection that asked.
-    pub(super) fn tell(&self, conversation: ConversationId, emit: Emit<Origin>) {
-        match emit {
-            Emit::Reply { ticket, result } => self.answer(ticket, result),
-            Emit::Entry { entry, audience, answer } => {
-                let asked = answer.as_ref().and_then(|(origin, _)| origin.place());
-                if let Some((origin, answer)) = answer {
-                    let outcome = answer.outcome(conversation, Head::from(&entry), false);
-                    self.answer(origin, Ok(outcome));
-                }
-                self.entry(conversation, &entry, &audience, asked);
-            }
-        }
-    }
-
-    fn entry(
+    /// Tells an entry to everyone of `audience` but the connection that `asked` for it.
+    pub(super) fn entry(
         &self,
         conversation: ConversationId,
         entry: &Entry,

@@ -12,6 +12,7 @@ use super::core::Core;
 use super::outbox::Flush;
 use super::reactor::Reactor;
 use super::seat::{ConnectionSettings, Mail, Services, handle, seats};
+use super::workers::Workers;
 use crate::model::Timestamp;
 use crate::session::{Granted, Session};
 use crate::store::Store;
@@ -22,11 +23,14 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-/// See the module. Everything about it must happen inside one runtime for local tasks.
+/// See the module. Commands other than sends need a runtime for local tasks around it.
 pub struct MemoryShard<S> {
     core: Rc<Core<S>>,
     reactor: Rc<Reactor>,
     mail: Mail<S>,
+    workers: Workers<S>,
+    /// When the round began.
+    now: Timestamp,
     /// What one connection is owed, while it is handed on.
     written: Vec<u8>,
 }
@@ -41,7 +45,9 @@ impl<S: Store> MemoryShard<S> {
         let seat = seats.pop().ok_or(io::ErrorKind::NotFound)?;
         let (core, reactor, inbox) = seat.assemble(services, settings)?;
         let mail = Mail::new(Rc::clone(&core), Rc::clone(&reactor), inbox);
-        Ok(Self { core, reactor, mail, written: Vec::new() })
+        let workers = Workers::new(Rc::clone(&core));
+        let now = core.clock.now();
+        Ok(Self { core, reactor, mail, workers, now, written: Vec::new() })
     }
 
     /// A connection that has said `hello`, a masked WebSocket message, and was granted its actor. Its
@@ -83,19 +89,24 @@ impl<S: Store> MemoryShard<S> {
         self.core.sweep(now);
     }
 
-    /// Acts on `bytes` as if one read had brought them. They are unmasked in place.
-    pub fn receive(&self, key: ConnectionKey, bytes: &mut [u8]) {
+    /// Begins a round and acts on `bytes` as if one read had brought them. They are unmasked in place.
+    pub fn receive(&mut self, key: ConnectionKey, bytes: &mut [u8]) {
+        self.now = self.core.clock.now();
         self.enter(|connections| connections.decode_in_memory(key, bytes));
         self.handle_events();
     }
 
-    /// Lets the tasks and the mailbox work until neither has anything left.
-    pub async fn settle(&mut self) {
+    /// What a round of the loop does besides reading and writing; whether there is more.
+    pub fn round(&mut self) -> bool {
         let mut ctx = Context::from_waker(Waker::noop());
-        let now = self.core.clock.now();
+        self.mail.receive(&mut ctx, self.now) | self.workers.work(&ctx, self.now)
+    }
+
+    /// Lets tasks and rounds work until neither has anything left.
+    pub async fn settle(&mut self) {
         loop {
             tokio::task::yield_now().await;
-            if !self.mail.receive(&mut ctx, now) {
+            if !self.round() {
                 return;
             }
         }
@@ -126,7 +137,7 @@ impl<S: Store> MemoryShard<S> {
     }
 
     fn enter<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
-        self.reactor.enter(self.core.clock.now(), act)
+        self.reactor.enter(self.now, act)
     }
 }
 

@@ -15,7 +15,7 @@
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
 //! `connection`, `tls`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
 //! `counters`. The command side, from the door down: `handle`, `mailbox`, `seat`, `perform`,
-//! `accounts`, `chats`, `receive`, `owners`, `fanout`, `registry`, `wakes`, `core`.
+//! `accounts`, `chats`, `receive`, `owners`, `workers`, `fanout`, `registry`, `wakes`, `core`.
 
 mod closing;
 mod connection;
@@ -51,6 +51,7 @@ mod seat;
 #[cfg(feature = "testing")]
 mod sockets;
 mod wakes;
+mod workers;
 
 pub use counters::Counts;
 pub use handle::{Census, LocalShard, ShardHandle};

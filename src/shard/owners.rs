@@ -1,29 +1,31 @@
-//! The conversations that this shard owns: their queues, and the one task that works each off.
+//! The conversations that this shard owns: their queues, and what becomes of their owners between two
+//! requests.
 //!
-//! Invariants: a conversation has at most one task, so at most one append is under way; what
-//! arrives meanwhile is the next batch. A task that has worked everything off stays for what comes
-//! soon, since a task costs more than the work on a message; then its owner is parked without one
-//! and, after a while, forgotten. Loading it again is a few reads.
+//! Invariants: a conversation has at most one worker (see `workers`), so at most one append is under way;
+//! what arrives meanwhile is the next batch. A worker that has worked everything off stays for what comes
+//! soon; then its owner is parked without one and, after a while, forgotten. Loading it again is a
+//! few reads.
 
 use super::core::{Core, give_back};
 use super::mailbox::Origin;
-use crate::chat::{BATCH_REQUESTS_MAX, Owner, Request, View};
+use super::workers::Worker;
+use crate::chat::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, Owner, Request, View};
 use crate::model::{CommandError, ConversationId, Timestamp};
 use crate::store::Store;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// The most requests waiting for the owners of one shard, over all conversations.
 const QUEUED_MAX: usize = 65_536;
 
-/// How long a task stays without work.
+/// How long a worker stays without work.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// The most tasks of a shard that stay without work: each keeps about 8 KiB, its buffers included.
+/// The most workers of a shard that stay without work: each keeps about 4 KiB, its buffers included.
 const IDLE_MAX: usize = 4_096;
 
 /// How long an owner is kept without work.
@@ -35,32 +37,35 @@ const PARKED_MAX: usize = 50_000;
 /// The most entries that parked owners of a shard remember together, about 80 bytes each.
 const REMEMBERED_MAX: usize = 1_000_000;
 
-/// How long an owner with unfinished business waits before it tries again.
-const RETRY: Duration = Duration::from_secs(1);
-
 type ViewReply = oneshot::Sender<Result<Rc<View>, CommandError>>;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
     slots: RefCell<HashMap<ConversationId, Rc<Slot>, ahash::RandomState>>,
-    counts: Rc<Counts>,
+    lists: Rc<Lists>,
+    /// When the round began in which owners work.
+    pub(super) now: Cell<Timestamp>,
 }
 
-/// What is counted over all conversations of the shard.
+/// What all conversations of the shard share.
 #[derive(Debug, Default)]
-struct Counts {
+pub(super) struct Lists {
+    /// Conversations with something to do, until a round takes them.
+    ready: RefCell<Vec<Rc<Slot>>>,
     /// Requests that wait.
     queued: Cell<usize>,
-    /// Tasks without work.
+    /// Workers without work.
     idle: Cell<usize>,
 }
 
-/// One conversation. Its task holds it as well, so that it need not be looked up.
+/// One conversation.
 #[derive(Debug)]
-struct Slot {
-    id: ConversationId,
-    counts: Rc<Counts>,
+pub(super) struct Slot {
+    pub(super) id: ConversationId,
+    pub(super) worker: RefCell<Option<Worker>>,
+    lists: Rc<Lists>,
+    is_ready: Cell<bool>,
     work: RefCell<Work>,
 }
 
@@ -71,22 +76,20 @@ struct Work {
     view: Option<Rc<View>>,
     waiting: Vec<ViewReply>,
     state: State,
-    /// Wakes the task where it waits for more.
-    waker: Option<Waker>,
 }
 
 #[derive(Debug, Default)]
 enum State {
-    /// No task yet.
+    /// Not loaded yet.
     #[default]
     New,
-    /// A task works.
+    /// A worker works.
     Working,
-    /// A task has worked everything off and stays.
+    /// A worker has worked everything off and stays.
     Idle { since: Timestamp },
-    /// A task is to park its owner.
+    /// A worker is to park its owner.
     Parking,
-    /// No task; its owner waits here for more.
+    /// No worker; its owner waits here for more.
     Parked { owner: Box<Owner<Origin>>, since: Timestamp },
 }
 
@@ -94,23 +97,24 @@ impl Owners {
     /// Queues a request for the owner of its conversation.
     pub(super) fn submit<S: Store>(
         &self,
-        core: &Rc<Core<S>>,
+        core: &Core<S>,
         id: ConversationId,
         request: Request<Origin>,
     ) {
-        if self.counts.queued.get() >= QUEUED_MAX {
+        if self.lists.queued.get() >= QUEUED_MAX {
             let busy = CommandError::overloaded("too much is waiting to be stored");
             core.refuse(request.ticket, request.lane, busy);
             return;
         }
-        self.counts.queued.update(|queued| queued + 1);
-        self.enter(core, id, |work| work.queue.push_back(request));
+        self.lists.queued.update(|queued| queued + 1);
+        self.enter(id, |work| work.queue.push_back(request));
+        core.reactor.nudge();
     }
 
     /// What the owner of a conversation knows now, loading it first if need be.
     pub(super) async fn view<S: Store>(
         &self,
-        core: &Rc<Core<S>>,
+        core: &Core<S>,
         id: ConversationId,
     ) -> Result<Rc<View>, CommandError> {
         let known = self.slots.borrow().get(&id).and_then(|slot| slot.work.borrow().view.clone());
@@ -118,37 +122,52 @@ impl Owners {
             return Ok(view);
         }
         let (reply, view) = oneshot::channel();
-        self.enter(core, id, |work| work.waiting.push(reply));
+        self.enter(id, |work| work.waiting.push(reply));
+        core.reactor.nudge();
         view.await.unwrap_or_else(|_| Err(CommandError::overloaded("the server is stopping")))
     }
 
-    /// Puts something into a slot and makes sure that a task sees to it.
-    fn enter<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, put: impl FnOnce(&mut Work)) {
+    /// Puts something into a slot and has the next round see to it.
+    fn enter(&self, id: ConversationId, put: impl FnOnce(&mut Work)) {
         let mut slots = self.slots.borrow_mut();
-        let slot = slots.entry(id).or_insert_with(|| Rc::new(Slot::new(id, &self.counts)));
-        let mut work = slot.work.borrow_mut();
-        put(&mut work);
-        if let Some(waker) = work.waker.take() {
-            waker.wake();
-        }
-        match std::mem::replace(&mut work.state, State::Working) {
-            State::New => {
-                let work = work_from_load(Rc::clone(core), Rc::clone(slot));
-                tokio::task::spawn_local(core.wakes.gather(work));
-            }
-            State::Parked { owner, .. } => {
-                let work = work_off(Rc::clone(core), Rc::clone(slot), owner);
-                tokio::task::spawn_local(core.wakes.gather(work));
-            }
-            State::Working | State::Idle { .. } | State::Parking => {}
+        let slot = slots.entry(id).or_insert_with(|| Rc::new(Slot::new(id, &self.lists)));
+        put(&mut slot.work.borrow_mut());
+        slot.list();
+    }
+
+    /// Swaps `taken`, which is empty, for the conversations with something to do.
+    pub(super) fn take_ready(&self, taken: &mut Vec<Rc<Slot>>) {
+        std::mem::swap(taken, &mut *self.lists.ready.borrow_mut());
+    }
+
+    /// A conversation that is known here.
+    pub(super) fn slot(&self, id: ConversationId) -> Option<Rc<Slot>> {
+        self.slots.borrow().get(&id).map(Rc::clone)
+    }
+
+    /// Forgets everything: the shard ends.
+    pub(super) fn clear(&self) {
+        let slots = self.slots.take();
+        for slot in slots.values() {
+            drop(slot.worker.take());
         }
     }
 
+    /// Whether a conversation has something to do.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.lists.ready.borrow().is_empty()
+    }
+
     /// Gives up a conversation that could not be loaded: everything waiting for it is refused.
-    fn abandon<S: Store>(&self, core: &Rc<Core<S>>, id: ConversationId, error: &CommandError) {
+    pub(super) fn abandon<S: Store>(
+        &self,
+        core: &Core<S>,
+        id: ConversationId,
+        error: &CommandError,
+    ) {
         let Some(slot) = self.slots.borrow_mut().remove(&id) else { return };
         let Work { queue, waiting, .. } = slot.work.take();
-        self.counts.queued.update(|queued| queued.saturating_sub(queue.len()));
+        self.lists.queued.update(|queued| queued.saturating_sub(queue.len()));
         for request in queue {
             core.refuse(request.ticket, request.lane, error.clone());
         }
@@ -159,8 +178,10 @@ impl Owners {
 
     /// Whether any conversation has work.
     pub(super) fn is_busy(&self) -> bool {
-        let is_working = |slot: &Rc<Slot>| matches!(slot.work.borrow().state, State::Working);
-        self.slots.borrow().values().any(is_working)
+        let works = |slot: &Rc<Slot>| {
+            slot.is_ready.get() || matches!(slot.work.borrow().state, State::Working)
+        };
+        self.slots.borrow().values().any(works)
     }
 
     /// Parks and forgets owners that had nothing to do for a while, and the oldest of too many.
@@ -170,9 +191,13 @@ impl Owners {
         slots.retain(|id, slot| {
             let mut work = slot.work.borrow_mut();
             match &work.state {
+                _ if slot.is_ready.get() => {}
                 State::Parked { since, .. } if now.since(*since) >= PARKED => return false,
                 State::Parked { owner, since } => parked.push((*since, *id, owner.remembered())),
-                State::Idle { since } if now.since(*since) >= LINGER => work.end_task(),
+                State::Idle { since } if now.since(*since) >= LINGER => {
+                    work.state = State::Parking;
+                    slot.list();
+                }
                 State::New | State::Working | State::Idle { .. } | State::Parking => {}
             }
             true
@@ -196,23 +221,55 @@ impl Owners {
 }
 
 impl Slot {
-    fn new(id: ConversationId, counts: &Rc<Counts>) -> Self {
-        Self { id, counts: Rc::clone(counts), work: RefCell::default() }
+    fn new(id: ConversationId, lists: &Rc<Lists>) -> Self {
+        let lists = Rc::clone(lists);
+        Self {
+            id,
+            worker: RefCell::default(),
+            lists,
+            is_ready: Cell::default(),
+            work: RefCell::default(),
+        }
+    }
+
+    /// Has the next round see to it.
+    fn list(self: &Rc<Self>) {
+        if !self.is_ready.replace(true) {
+            self.lists.ready.borrow_mut().push(Rc::clone(self));
+        }
+    }
+
+    /// Takes it from the list, for a worker: its owner, if it was parked.
+    pub(super) fn begin(&self) -> Option<Box<Owner<Origin>>> {
+        match std::mem::replace(&mut self.work.borrow_mut().state, State::Working) {
+            State::Parked { owner, .. } => Some(owner),
+            State::New | State::Working | State::Idle { .. } | State::Parking => None,
+        }
+    }
+
+    /// No longer listed: what is put in from now on lists it anew.
+    pub(super) fn unlist(&self) {
+        self.is_ready.set(false);
     }
 
     /// Takes the next batch into `batch`, which is empty.
-    fn take(&self, batch: &mut Vec<Request<Origin>>) {
+    pub(super) fn take(&self, batch: &mut Vec<Request<Origin>>) {
         let queue = &mut self.work.borrow_mut().queue;
+        let mut bytes = 0;
         while batch.len() < BATCH_REQUESTS_MAX
-            && let Some(request) = queue.pop_front()
+            && let Some(next) = queue.front()
         {
-            batch.push(request);
+            bytes += next.action.bytes();
+            if bytes > BATCH_BYTES_MAX && !batch.is_empty() {
+                break;
+            }
+            batch.extend(queue.pop_front());
         }
-        self.counts.queued.update(|queued| queued.saturating_sub(batch.len()));
+        self.lists.queued.update(|queued| queued.saturating_sub(batch.len()));
     }
 
     /// Shows readers what the owner knows now.
-    fn publish(&self, owner: &Owner<Origin>) {
+    pub(super) fn publish(&self, owner: &Owner<Origin>) {
         let work = &mut *self.work.borrow_mut();
         match work.view.as_mut().and_then(Rc::get_mut) {
             Some(unread) => owner.refresh(unread),
@@ -225,30 +282,29 @@ impl Slot {
         }
     }
 
-    /// Waits until there is more to do, or the task is to end.
-    async fn until_more(&self) {
-        std::future::poll_fn(|ctx| {
-            let mut work = self.work.borrow_mut();
-            if !work.queue.is_empty() || matches!(work.state, State::Parking) {
-                return Poll::Ready(());
+    /// Waits until there is more to do, or the worker is to end.
+    pub(super) async fn until_more(&self) {
+        std::future::poll_fn(|_| {
+            let work = self.work.borrow();
+            if work.queue.is_empty() && !matches!(work.state, State::Parking) {
+                return Poll::Pending;
             }
-            work.waker = Some(ctx.waker().clone());
-            Poll::Pending
+            Poll::Ready(())
         })
         .await;
     }
 
-    /// Waits for more until the task is to end; gives the owner back if it came, else it is parked.
-    async fn linger(
+    /// Waits for more until the worker is to end; gives the owner back if it came, else it is parked.
+    pub(super) async fn linger(
         &self,
         mut owner: Box<Owner<Origin>>,
         now: Timestamp,
     ) -> Option<Box<Owner<Origin>>> {
-        if self.counts.idle.get() < IDLE_MAX {
-            self.counts.idle.update(|idle| idle + 1);
+        if self.lists.idle.get() < IDLE_MAX {
+            self.lists.idle.update(|idle| idle + 1);
             self.work.borrow_mut().state = State::Idle { since: now };
             self.until_more().await;
-            self.counts.idle.update(|idle| idle.saturating_sub(1));
+            self.lists.idle.update(|idle| idle.saturating_sub(1));
         }
         let mut work = self.work.borrow_mut();
         if !work.queue.is_empty() {
@@ -263,58 +319,13 @@ impl Slot {
     }
 }
 
-impl Work {
-    fn end_task(&mut self) {
-        self.state = State::Parking;
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
-async fn work_from_load<S: Store>(core: Rc<Core<S>>, slot: Rc<Slot>) {
-    match Owner::load(&core.chat, slot.id).await {
-        Ok(Some(owner)) => {
-            slot.publish(&owner);
-            work_off(core, slot, Box::new(owner)).await;
-        }
-        Ok(None) => core.owners.abandon(&core, slot.id, &CommandError::not_found("no such chat")),
-        Err(error) => core.owners.abandon(&core, slot.id, &error.into()),
-    }
-}
-
-async fn work_off<S: Store>(core: Rc<Core<S>>, slot: Rc<Slot>, mut owner: Box<Owner<Origin>>) {
-    let (mut batch, mut emits) = (Vec::new(), Vec::new());
-    let mut now = core.clock.now();
-    loop {
-        slot.take(&mut batch);
-        if batch.is_empty() {
-            if owner.is_unsettled() {
-                // Ends early when a request comes; either way the owner tries again.
-                drop(tokio::time::timeout(RETRY, slot.until_more()).await);
-            } else {
-                let Some(more) = slot.linger(owner, now).await else { return };
-                owner = more;
-            }
-            slot.take(&mut batch);
-        }
-        now = core.clock.now();
-        owner.commit(&core.chat, now, &mut batch, &mut emits).await;
-        // Before it is told: whoever is told may read at once.
-        slot.publish(&owner);
-        for emit in emits.drain(..) {
-            core.fanout.tell(slot.id, emit);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chat::{self, Action, Chat};
     use crate::clock::Clock;
     use crate::identity::{self, Identity, Keys};
-    use crate::model::{Actor, ContactState, Content, DeviceId, Outcome, UserId};
+    use crate::model::{Actor, ContactState, Content, DeviceId, Message, Outcome, UserId};
     use crate::session::Limits;
     use crate::shard::seat::{ConnectionSettings, Services, run as run_shard, seats};
     use crate::store::embedded::{Embedded, Hooks, Options};
@@ -407,40 +418,66 @@ mod tests {
             };
             sends().await;
             sends().await;
-            core.owners.sweep(later(100_000_000));
+            core.sweep(later(100_000_000));
             settle().await;
             assert_eq!(state_of(&core, id), Some("parked"));
             sends().await;
-            core.owners.sweep(later(100_000_000));
+            core.sweep(later(100_000_000));
             settle().await;
-            core.owners.sweep(later(200_000_000));
+            core.sweep(later(200_000_000));
             assert_eq!(state_of(&core, id), None);
             sends().await;
         });
     }
 
+    /// How many of sends with bodies of so many bytes are taken, batch by batch.
+    fn batches(bodies: &[usize]) -> Vec<usize> {
+        let slot = Slot::new(ConversationId::new(1).expect("not zero"), &Rc::default());
+        for bytes in bodies {
+            let text = "x".repeat(*bytes).into();
+            let said = Content::Message(Message { text, ..Message::default() });
+            let actor = Actor { user: user(1), device: DeviceId::new(1).expect("not zero") };
+            let ticket = Origin::Call(oneshot::channel().0);
+            let request = Request { actor, action: Action::Note(said), lane: None, ticket };
+            slot.work.borrow_mut().queue.push_back(request);
+        }
+        let batches = std::iter::from_fn(|| {
+            let mut batch = Vec::new();
+            slot.take(&mut batch);
+            (!batch.is_empty()).then_some(batch.len())
+        });
+        batches.collect()
+    }
+
     #[test]
-    fn what_comes_while_a_task_is_to_end_is_done_all_the_same() {
+    fn a_batch_has_bounds() {
+        assert_eq!(batches(&[10; 130]), [64, 64, 2]);
+        assert_eq!(batches(&[BATCH_BYTES_MAX / 16; 40]), [16, 16, 8]);
+        assert_eq!(batches(&[BATCH_BYTES_MAX + 1, 1, BATCH_BYTES_MAX]), [1, 1, 1]);
+    }
+
+    #[test]
+    fn what_comes_while_a_worker_is_to_end_is_done_all_the_same() {
         run(async |core, id| {
             assert_eq!(note(&core, id).await, Ok(Outcome::Done));
             settle().await;
-            core.owners.sweep(later(100_000_000));
+            core.sweep(later(100_000_000));
             assert_eq!(state_of(&core, id), Some("parking"));
             assert_eq!(note(&core, id).await, Ok(Outcome::Done));
         });
     }
 
     #[test]
-    fn beyond_the_most_idle_tasks_an_owner_is_parked_at_once() {
+    fn beyond_the_most_idle_workers_an_owner_is_parked_at_once() {
         run(async |core, id| {
-            core.owners.counts.idle.set(IDLE_MAX);
+            core.owners.lists.idle.set(IDLE_MAX);
             assert_eq!(note(&core, id).await, Ok(Outcome::Done));
             settle().await;
             assert_eq!(state_of(&core, id), Some("parked"));
-            core.owners.counts.idle.set(0);
+            core.owners.lists.idle.set(0);
             assert_eq!(note(&core, id).await, Ok(Outcome::Done));
             settle().await;
-            assert_eq!((state_of(&core, id), core.owners.counts.idle.get()), (Some("idle"), 1));
+            assert_eq!((state_of(&core, id), core.owners.lists.idle.get()), (Some("idle"), 1));
         });
     }
 

@@ -2,10 +2,10 @@
 //! enters from outside.
 //!
 //! Owns the order of a round and the waking. It knows neither the mailbox nor what executes
-//! commands: both are closures of the caller.
+//! commands: these are closures of the caller.
 //!
 //! ```text
-//! mailbox -> one turn of the sockets -> events -> sweep -> one write per dirty connection
+//! mailbox -> one turn of the sockets -> events -> owners -> sweep -> one write per dirty connection
 //! ```
 //!
 //! Invariants: connections are borrowed only between two points where nothing else runs, never
@@ -35,10 +35,11 @@ pub(crate) struct Reactor {
 }
 
 /// What the rest of the shard brings to the loop.
-struct Hooks<C, M, H> {
+struct Hooks<C, M, H, W> {
     clock: C,
     mailbox: M,
     handle: H,
+    work: W,
 }
 
 impl Reactor {
@@ -63,12 +64,17 @@ impl Reactor {
     /// The same for what cares little about the time: that of the last round is good enough.
     pub(crate) fn hand_over<R>(&self, act: impl FnOnce(&mut Connections) -> R) -> R {
         let result = act(&mut self.connections.borrow_mut());
+        self.nudge();
+        result
+    }
+
+    /// Has the loop go round, unless it does so now.
+    pub(crate) fn nudge(&self) {
         if !self.in_round.get()
             && let Some(waker) = self.waker.take()
         {
             waker.wake();
         }
-        result
     }
 
     /// Drives the connections for as long as the future is polled. Ends only with the error of an
@@ -76,14 +82,22 @@ impl Reactor {
     ///
     /// `clock` tells the time, once a round. `mailbox` receives a bounded number of messages for this
     /// shard and acts on them; it tells whether there may be more, else it has registered the waker.
-    /// `handle` acts on what a connection asks for. The last two may [`Self::enter`].
-    pub(crate) async fn run<C, M, H>(&self, clock: C, mailbox: M, handle: H) -> io::Error
+    /// `handle` acts on what a connection asks for. `work` does what was put off until then, and tells
+    /// whether there is more already. The last three may [`Self::enter`].
+    pub(crate) async fn run<C, M, H, W>(
+        &self,
+        clock: C,
+        mailbox: M,
+        handle: H,
+        work: W,
+    ) -> io::Error
     where
         C: Fn() -> Timestamp,
         M: FnMut(&mut Context<'_>, Timestamp) -> bool,
         H: FnMut(Event),
+        W: FnMut(&mut Context<'_>, Timestamp) -> bool,
     {
-        let mut hooks = Hooks { clock, mailbox, handle };
+        let mut hooks = Hooks { clock, mailbox, handle, work };
         let registered = self.connections.borrow().readiness();
         let readiness = match registered {
             Ok(readiness) => readiness,
@@ -112,17 +126,18 @@ impl Reactor {
     }
 
     /// One round. Tells whether another must follow without waiting.
-    fn round<C, M, H>(
+    fn round<C, M, H, W>(
         &self,
         cx: &mut Context<'_>,
         readiness: &Readiness,
         sweeps: &mut Interval,
-        hooks: &mut Hooks<C, M, H>,
+        hooks: &mut Hooks<C, M, H, W>,
     ) -> io::Result<bool>
     where
         C: Fn() -> Timestamp,
         M: FnMut(&mut Context<'_>, Timestamp) -> bool,
         H: FnMut(Event),
+        W: FnMut(&mut Context<'_>, Timestamp) -> bool,
     {
         let now = (hooks.clock)();
         self.begin_round(now);
@@ -131,6 +146,7 @@ impl Reactor {
         while let Some(event) = self.next_event() {
             (hooks.handle)(event);
         }
+        again |= (hooks.work)(cx, now);
         let mut connections = self.connections.borrow_mut();
         while sweeps.poll_tick(cx).is_ready() {
             connections.sweep();

@@ -14,6 +14,7 @@ use super::reactor::Reactor;
 use super::registry::Registry;
 use super::settings::Settings;
 use super::wakes::Wakes;
+use super::workers::Workers;
 use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::coop::unconstrained;
 
 /// The most messages taken from the mailbox in one round.
 const MESSAGES_PER_ROUND: usize = 256;
@@ -112,6 +114,7 @@ impl Seat {
             chat,
             identity,
             clock,
+            reactor: Rc::clone(&reactor),
             fanout,
             registry,
             mailboxes,
@@ -131,6 +134,7 @@ pub(super) async fn run<S: Store>(
     inbox: Inbox,
 ) -> io::Result<()> {
     let mut mail = Mail::new(Rc::clone(&core), Rc::clone(&reactor), inbox);
+    let mut workers = Workers::new(Rc::clone(&core));
     let ended = Rc::clone(&mail.ended);
     let clock = core.clock.clone();
     let asking = Rc::clone(&core);
@@ -138,6 +142,7 @@ pub(super) async fn run<S: Store>(
     let now = move || clock.now();
     let mailbox = move |ctx: &mut Context<'_>, now| mail.receive(ctx, now);
     let handle = move |event| handle(&asking, &asked, event);
+    let work = move |ctx: &mut Context<'_>, now| workers.work(ctx, now);
     let sweeps = async {
         let mut interval = tokio::time::interval(SWEEP);
         loop {
@@ -146,7 +151,8 @@ pub(super) async fn run<S: Store>(
         }
     };
     tokio::select! {
-        error = reactor.run(now, mailbox, handle) => Err(error),
+        // How much a round does is bounded by itself.
+        error = unconstrained(reactor.run(now, mailbox, handle, work)) => Err(error),
         () = sweeps => Ok(()),
         () = ended.notified() => Ok(()),
     }
@@ -169,7 +175,6 @@ impl<S: Store> Mail<S> {
 
     /// Acts on some messages; whether there may be more.
     pub(super) fn receive(&mut self, ctx: &mut Context<'_>, now: Timestamp) -> bool {
-        self.core.wakes.release(ctx);
         let (missed, mut again) = self.inbox.take_missed();
         for slot in missed {
             self.reactor.enter(now, |connections| {

@@ -3,11 +3,13 @@
 //! The runtime makes a system call for every task that another thread wakes, and the thread that
 //! commits answers many at once. So a task that waits for another thread is given a waker that only
 //! notes it and wakes the loop of its shard, unless that is awake already; the loop then wakes what
-//! was noted on its own thread, where a wake costs nothing. It knows neither who waits nor for what.
+//! was noted on its own thread, where a wake costs nothing. Owners, which are no tasks of the runtime, are
+//! noted by their conversations, for the loop to poll.
 //!
 //! Invariant: no wake is lost: whatever is noted while the loop sleeps has woken it, and it takes all
 //! that is noted after it was woken.
 
+use crate::model::ConversationId;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
@@ -27,6 +29,8 @@ struct Gathered {
 #[derive(Debug, Default)]
 struct Noted {
     tasks: Vec<Waker>,
+    /// Conversations, whose owners the loop itself works off.
+    owners: Vec<ConversationId>,
     /// Wakes the loop; `None` before its first round.
     reactor: Option<Waker>,
 }
@@ -46,8 +50,24 @@ impl Wake for Task {
         if thread::current().id() == self.gathered.thread {
             self.waker.wake_by_ref();
         } else {
-            self.gathered.note(self.waker.clone());
+            self.gathered.note(|noted| noted.tasks.push(self.waker.clone()));
         }
+    }
+}
+
+/// The waker of an owner at work.
+struct OwnerOf {
+    gathered: Arc<Gathered>,
+    conversation: ConversationId,
+}
+
+impl Wake for OwnerOf {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.gathered.note(|noted| noted.owners.push(self.conversation));
     }
 }
 
@@ -56,10 +76,11 @@ impl Gathered {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, task: Waker) {
+    fn note(&self, note: impl FnOnce(&mut Noted)) {
         let mut noted = self.noted();
-        let reactor = if noted.tasks.is_empty() { noted.reactor.clone() } else { None };
-        noted.tasks.push(task);
+        let is_first = noted.tasks.is_empty() && noted.owners.is_empty();
+        let reactor = noted.reactor.as_ref().filter(|_| is_first).cloned();
+        note(&mut noted);
         drop(noted);
         if let Some(reactor) = reactor {
             reactor.wake();
@@ -74,17 +95,25 @@ impl Wakes {
         Self(Arc::new(Gathered { thread, noted: Mutex::default() }))
     }
 
-    /// Wakes the tasks noted since the last time, and remembers how the loop is woken for the next.
-    pub(super) fn release(&self, reactor: &Context<'_>) {
+    /// Wakes the tasks noted since the last time, adds the conversations noted to `owners`, and remembers
+    /// how the loop is woken for the next.
+    pub(super) fn release(&self, reactor: &Context<'_>, owners: &mut Vec<ConversationId>) {
         let mut noted = self.0.noted();
         if !noted.reactor.as_ref().is_some_and(|known| known.will_wake(reactor.waker())) {
             noted.reactor = Some(reactor.waker().clone());
         }
         let tasks = std::mem::take(&mut noted.tasks);
+        owners.append(&mut noted.owners);
         drop(noted);
         for task in tasks {
             task.wake();
         }
+    }
+
+    /// The waker of an owner, which may be woken by any thread.
+    pub(super) fn of_owner(&self, conversation: ConversationId) -> Waker {
+        let gathered = Arc::clone(&self.0);
+        Waker::from(Arc::new(OwnerOf { gathered, conversation }))
     }
 
     /// The same future, with the wakes that it gets from other threads gathered.
@@ -142,7 +171,7 @@ mod tests {
         let (wakes, reactor) = (Wakes::new(), Arc::<Count>::default());
         let waker = Waker::from(Arc::clone(&reactor));
         for round in 1..=3 {
-            wakes.release(&Context::from_waker(&waker));
+            wakes.release(&Context::from_waker(&waker), &mut Vec::new());
             let (senders, receivers): (Vec<_>, Vec<_>) =
                 (0..10).map(|_| oneshot::channel::<()>()).unzip();
             let mut tasks: Vec<_> = receivers
@@ -156,12 +185,27 @@ mod tests {
             thread::spawn(answers).join().expect("no panic");
             assert_eq!(reactor.get(), round);
             assert!(tasks.iter().all(|(_, count)| count.get() == 0));
-            wakes.release(&Context::from_waker(&waker));
+            wakes.release(&Context::from_waker(&waker), &mut Vec::new());
             for (task, count) in &mut tasks {
                 assert_eq!(count.get(), 1);
                 assert!(poll(task.as_mut(), count).is_ready());
             }
         }
+    }
+
+    #[test]
+    fn an_owner_is_noted_by_its_conversation_whichever_thread_wakes_it() {
+        let (wakes, reactor) = (Wakes::new(), Arc::<Count>::default());
+        let waker = Waker::from(Arc::clone(&reactor));
+        let mut owners = Vec::new();
+        wakes.release(&Context::from_waker(&waker), &mut owners);
+        let id = |number| ConversationId::new(number).expect("not zero");
+        wakes.of_owner(id(1)).wake();
+        let other = wakes.of_owner(id(2));
+        thread::spawn(move || other.wake()).join().expect("no panic");
+        assert_eq!(reactor.get(), 1);
+        wakes.release(&Context::from_waker(&waker), &mut owners);
+        assert_eq!(owners, [id(1), id(2)]);
     }
 
     #[test]

@@ -127,12 +127,13 @@ pub enum Appended {
     Stale(Head),
 }
 
-/// Rows that follow from entries already in a log. Each carries the sequence that set it, and a row
-/// is replaced only by one with a higher `set_by`, so that writing an effect again, or late, changes
-/// nothing.
+/// Rows that follow from entries already in a log, or from a claim. Each carries the sequence that set
+/// it, and a row is replaced only by one with a higher `set_by`, so that writing an effect again, or
+/// late, changes nothing: what one entry makes of a row is always the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A membership row, readable by its conversation and by its user.
+    /// A membership row, readable by its conversation and by its user: never by the conversation
+    /// before it is readable by the user.
     Membership(Membership),
     /// The settings of a conversation.
     Settings(ConversationId, Settings),

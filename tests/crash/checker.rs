@@ -3,7 +3,7 @@
 //! It knows nothing of servers or crashes: histories and logs in, a report out. Each breach is reported
 //! once per place, with enough to find it.
 
-use crate::support::history::{Event, History, Line};
+use crate::support::history::{Doubt, Event, History, Line};
 use chasqui::model::{ClientMessageId, ConversationId, Sequence, UserId};
 use chasqui::protocol::constants::entry_kind;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -24,6 +24,15 @@ pub(crate) type Logs = BTreeMap<ConversationId, Log>;
 /// Who sent what: unique in a conversation.
 type Key = (ConversationId, UserId, ClientMessageId);
 
+/// What became of sends after an attempt without a certain outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// The attempt had stored it.
+    pub stored: usize,
+    /// It had not; a later one did.
+    pub absent: usize,
+}
+
 /// The verdict.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
@@ -33,6 +42,10 @@ pub(crate) struct Report {
     pub unknown: usize,
     /// SENDs written beyond the first of each message.
     pub resent: usize,
+    /// Sends that the server answered as of unknown outcome.
+    pub doubted: Resolved,
+    /// Other sends that were unanswered when a connection was lost.
+    pub cut_off: Resolved,
     /// Acknowledged, but not in the log where it was said to be.
     pub lost: Vec<String>,
     /// Twice in the log.
@@ -45,6 +58,8 @@ pub(crate) struct Report {
     pub invented: Vec<String>,
     /// Shown to a client, but not what the log holds.
     pub diverged: Vec<String>,
+    /// Answered as surely not applied by every attempt, and found stored by the next.
+    pub untrue: Vec<String>,
 }
 
 impl Report {
@@ -57,6 +72,7 @@ impl Report {
             ("hole", &self.holes),
             ("invented", &self.invented),
             ("diverged", &self.diverged),
+            ("untrue", &self.untrue),
         ];
         let label = |(kind, found): (&str, &Vec<String>)| -> Vec<String> {
             found.iter().map(|what| format!("{kind}: {what}")).collect()
@@ -69,17 +85,23 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} acknowledged, {} unknown, {} resent; {} lost, {} duplicated, {} reordered, {} holes, \
-             {} invented, {} diverged",
+            "{} acknowledged, {} unknown, {} resent; answered as unknown {} stored, {} not; cut off {} \
+             stored, {} not; {} lost, {} duplicated, {} reordered, {} holes, {} invented, {} diverged, \
+             {} untrue",
             self.acknowledged,
             self.unknown,
             self.resent,
+            self.doubted.stored,
+            self.doubted.absent,
+            self.cut_off.stored,
+            self.cut_off.absent,
             self.lost.len(),
             self.duplicated.len(),
             self.reordered.len(),
             self.holes.len(),
             self.invented.len(),
             self.diverged.len(),
+            self.untrue.len(),
         )
     }
 }
@@ -92,6 +114,7 @@ pub(crate) fn check(histories: &[History], logs: &Logs) -> Report {
     let mut refused = HashSet::new();
     for history in histories {
         check_client(history, logs, &index, &mut report);
+        check_doubts(history, &mut report);
         for event in &history.events {
             match event {
                 Event::Queued { conversation, client_message, .. } => {
@@ -100,7 +123,7 @@ pub(crate) fn check(histories: &[History], logs: &Logs) -> Report {
                 Event::Refused { conversation, client_message } => {
                     refused.insert((*conversation, history.user, *client_message));
                 }
-                Event::Sent { .. } | Event::Shown { .. } => {}
+                Event::Sent { .. } | Event::Doubted { .. } | Event::Shown { .. } => {}
             }
         }
     }
@@ -164,7 +187,7 @@ fn check_client(
                     }
                 }
             }
-            Event::Sent { conversation, client_message, sequence } => {
+            Event::Sent { conversation, client_message, sequence, .. } => {
                 let id = (*conversation, *client_message);
                 report.acknowledged += usize::from(answered.insert(id));
                 let stored = at(conversation, *sequence);
@@ -181,6 +204,7 @@ fn check_client(
             Event::Refused { conversation, client_message } => {
                 answered.insert((*conversation, *client_message));
             }
+            Event::Doubted { .. } => {}
             Event::Shown { conversation, line } => {
                 let stored = at(conversation, line.sequence);
                 if !stored.is_some_and(|stored| stored.is_same(line)) {
@@ -192,6 +216,39 @@ fn check_client(
     }
     report.unknown += bodies.len() - answered.len();
     report.resent += history.attempts.saturating_sub(bodies.len());
+}
+
+/// Tells how sends whose outcome was not certain were resolved, and finds those whose outcome was called
+/// certain and was not.
+fn check_doubts(history: &History, report: &mut Report) {
+    let mut doubts = HashMap::new();
+    for event in &history.events {
+        match event {
+            Event::Doubted { conversation, client_message, by } => {
+                let known = doubts.entry((*conversation, *client_message)).or_insert(*by);
+                if *by == Doubt::Answered {
+                    *known = *by;
+                }
+            }
+            Event::Sent { conversation, client_message, sequence, duplicate } => {
+                let resolved = match doubts.get(&(*conversation, *client_message)) {
+                    Some(Doubt::Answered) => &mut report.doubted,
+                    Some(Doubt::Unanswered) => &mut report.cut_off,
+                    None if *duplicate == Some(true) => {
+                        let what = format!("{client_message} in {conversation} at {sequence}");
+                        report.untrue.push(what);
+                        continue;
+                    }
+                    None => continue,
+                };
+                match duplicate {
+                    Some(false) => resolved.absent += 1,
+                    Some(true) | None => resolved.stored += 1,
+                }
+            }
+            Event::Queued { .. } | Event::Refused { .. } | Event::Shown { .. } => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -230,8 +287,16 @@ mod tests {
     }
 
     fn sent(number: u64, sequence: u64) -> Event {
+        sent_as(number, sequence, Some(false))
+    }
+
+    fn sent_as(number: u64, sequence: u64, duplicate: Option<bool>) -> Event {
         let (conversation, client_message) = (conversation(), id(number));
-        Event::Sent { conversation, client_message, sequence: at(sequence) }
+        Event::Sent { conversation, client_message, sequence: at(sequence), duplicate }
+    }
+
+    fn doubted(number: u64, by: Doubt) -> Event {
+        Event::Doubted { conversation: conversation(), client_message: id(number), by }
     }
 
     fn judge(events: Vec<Event>, lines: Vec<Line>) -> Report {
@@ -301,5 +366,29 @@ mod tests {
         let mut other = line(1, 11);
         other.body = Bytes::from_static(b"other");
         assert_eq!(kinds(&judge(vec![queued(11), shown], vec![other])), ["diverged"]);
+    }
+
+    #[test]
+    fn doubts_are_resolved_by_what_is_said_next() {
+        let numbers = [11, 12, 13, 14];
+        let answers = [Some(true), Some(false), None, Some(false)];
+        let mut events: Vec<Event> = numbers.into_iter().map(queued).collect();
+        events.extend([11, 12, 13].map(|number| doubted(number, Doubt::Unanswered)));
+        events.extend([12, 13].map(|number| doubted(number, Doubt::Answered)));
+        events.push(doubted(12, Doubt::Unanswered));
+        let sent =
+            |at: usize| sent_as(numbers[at], u64::try_from(at + 1).expect("small"), answers[at]);
+        events.extend((0..4).map(sent));
+        let lines = (1..).zip(numbers).map(|(at, number)| line(at, number)).collect();
+        let report = judge(events, lines);
+        assert_eq!(report.breaches(), [""; 0]);
+        assert_eq!(report.doubted, Resolved { stored: 1, absent: 1 });
+        assert_eq!(report.cut_off, Resolved { stored: 1, absent: 0 });
+    }
+
+    #[test]
+    fn a_duplicate_of_what_was_surely_not_applied_is_untrue() {
+        let report = judge(vec![queued(11), sent_as(11, 1, Some(true))], vec![line(1, 11)]);
+        assert_eq!(kinds(&report), ["untrue"]);
     }
 }

@@ -36,7 +36,7 @@ impl Server {
         let reactor = Rc::new(Reactor::new(settings, Arc::default()).expect("epoll"));
         let driver = Rc::clone(&reactor);
         tokio::task::spawn_local(async move {
-            driver.run(|| Timestamp::ZERO, |_, _| false, |_| {}).await
+            driver.run(|| Timestamp::ZERO, |_, _| false, |_| {}, |_, _| false).await
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");

@@ -72,7 +72,9 @@ fn answers_come_from_tasks_and_pushes_from_other_threads() {
         let registry = Rc::clone(&registered);
         tokio::task::spawn_local(async move {
             let mailbox = |cx: &mut Context<'_>, _| receive(&driver, &mut mailbox, &registry, cx);
-            driver.run(|| START, mailbox, |event| handle(&driver, &registry, &event)).await
+            driver
+                .run(|| START, mailbox, |event| handle(&driver, &registry, &event), |_, _| false)
+                .await
         });
 
         let rig = Rig::new();

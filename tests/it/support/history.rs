@@ -30,6 +30,15 @@ impl Line {
     }
 }
 
+/// Why it is not known whether an attempt stored a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// The server said that it did not know.
+    Answered,
+    /// The connection was lost before the server said anything.
+    Unanswered,
+}
+
 /// One thing that happened at a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -50,6 +59,18 @@ pub(crate) enum Event {
         client_message: ClientMessageId,
         /// At which position it is stored.
         sequence: Sequence,
+        /// Whether the server said that an earlier attempt had stored it; `None` if it only showed the
+        /// entry.
+        duplicate: Option<bool>,
+    },
+    /// An attempt ended without a certain outcome.
+    Doubted {
+        /// Where.
+        conversation: ConversationId,
+        /// Its id.
+        client_message: ClientMessageId,
+        /// What the server said about it.
+        by: Doubt,
     },
     /// The server refused it for good, and every attempt was surely not applied.
     Refused {

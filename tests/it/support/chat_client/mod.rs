@@ -8,7 +8,7 @@ mod held_log;
 mod outbox;
 mod receive;
 
-use super::history::{Event, History, Line};
+use super::history::{Doubt, Event, History, Line};
 use super::websocket::{Message, SUBPROTOCOL, WebSocket};
 use bytes::Bytes;
 use chasqui::model::{ClientMessageId, ConversationId, Epoch, Sequence, UserId};
@@ -183,7 +183,13 @@ impl ChatClient {
     /// Drops the connection; what was unanswered may have been applied.
     pub(crate) fn disconnect(&mut self) {
         self.link = None;
-        self.outbox.disconnected();
+        for row in self.outbox.disconnected() {
+            self.history.events.push(Event::Doubted {
+                conversation: row.conversation,
+                client_message: row.client_message,
+                by: Doubt::Unanswered,
+            });
+        }
     }
 
     /// Writes a message: it is in the outbox with its floor before the first attempt.

@@ -71,11 +71,12 @@ impl Outbox {
         self.rows.remove(index)
     }
 
-    /// The connection is gone: whatever was unanswered may have been applied.
-    pub(crate) fn disconnected(&mut self) {
-        for row in self.rows.iter_mut().filter(|row| row.rid.is_some()) {
+    /// The connection is gone: whatever was unanswered, which this tells, may have been applied.
+    pub(crate) fn disconnected(&mut self) -> impl Iterator<Item = &Row> {
+        self.rows.iter_mut().filter(|row| row.rid.is_some()).map(|row| {
             row.rid = None;
             row.is_uncertain = true;
-        }
+            &*row
+        })
     }
 }

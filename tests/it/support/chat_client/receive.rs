@@ -1,7 +1,7 @@
 //! What the client does with each frame that it receives.
 
 use super::{ACK_DELAY, ChatClient, HeldLog, Link, REPAIR_DELAY, Request};
-use crate::support::history::{Event, Line};
+use crate::support::history::{Doubt, Event, Line};
 use bytes::Bytes;
 use chasqui::model::{ConversationId, ErrorCode, Sequence};
 use chasqui::protocol::constants::synced_flag;
@@ -42,7 +42,9 @@ impl ChatClient {
             ServerFrame::Error(refusal) if refusal.rid == 0 => {}
             ServerFrame::Error(refusal) => self.refused(refusal),
             ServerFrame::Ping { nonce } => self.put(&ClientFrame::Pong { nonce: *nonce }),
-            ServerFrame::Sent { rid, sequence, .. } => self.sent(*rid, *sequence),
+            ServerFrame::Sent { rid, sequence, duplicate, .. } => {
+                self.sent(*rid, *sequence, *duplicate);
+            }
             ServerFrame::Entry(entry) => self.shown(entry),
             ServerFrame::Synced { rid, flags, token, records } => {
                 self.synced(*rid, u64::from(*flags), token, *records);
@@ -59,11 +61,12 @@ impl ChatClient {
         }
     }
 
-    fn sent(&mut self, rid: u64, sequence: Sequence) {
+    fn sent(&mut self, rid: u64, sequence: Sequence, duplicate: bool) {
         // An ENTRY may have settled it already.
         let Some(row) = self.outbox.take_rid(rid) else { return };
         let (conversation, client_message) = (row.conversation, row.client_message);
-        self.history.events.push(Event::Sent { conversation, client_message, sequence });
+        let duplicate = Some(duplicate);
+        self.history.events.push(Event::Sent { conversation, client_message, sequence, duplicate });
         let line = Line {
             sequence,
             sender: Some(self.history.user),
@@ -86,8 +89,12 @@ impl ChatClient {
         self.history.events.push(Event::Shown { conversation, line: line.clone() });
         let own = entry.client_message.filter(|_| entry.sender == Some(self.history.user));
         if let Some(row) = own.and_then(|id| self.outbox.take(conversation, id)) {
-            let (client_message, sequence) = (row.client_message, entry.sequence);
-            self.history.events.push(Event::Sent { conversation, client_message, sequence });
+            self.history.events.push(Event::Sent {
+                conversation,
+                client_message: row.client_message,
+                sequence: entry.sequence,
+                duplicate: None,
+            });
         }
         self.keep(conversation, line);
     }
@@ -122,6 +129,10 @@ impl ChatClient {
         row.rid = None;
         let (conversation, id, floor) = (row.conversation, row.client_message, row.floor);
         let is_certain = !row.is_uncertain;
+        if refusal.outcome_unknown() {
+            let (client_message, by) = (id, Doubt::Answered);
+            self.history.events.push(Event::Doubted { conversation, client_message, by });
+        }
         let out_of_range = refusal.known() == Some(ErrorCode::FloorOutOfRange);
         if !(refusal.retry() || refusal.outcome_unknown() || out_of_range) {
             self.outbox.take(conversation, id);

@@ -1,0 +1,154 @@
+//! Those who work off the queues of owners, in the shard's own round.
+//!
+//! A worker is a future that has one owner; what it awaits is mostly the store. The round polls a worker
+//! whose conversation got something to do, or that another thread has woken: so a request and what comes of
+//! it, as far as nothing has to be waited for, are one round of the loop, and no runtime stands between.
+//!
+//! Invariant: a worker is polled only here, so never while the connections are borrowed.
+
+use super::core::Core;
+use super::mailbox::Origin;
+use super::owners::Slot;
+use crate::chat::{Answer, Emits, Owner};
+use crate::model::{CommandError, ConversationId, Entry, Head, Outcome, Timestamp, UserId};
+use crate::store::Store;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+/// How long an owner with unfinished business waits before it tries again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How many conversations of one round room is kept for.
+const READY_KEPT: usize = 64;
+
+/// See the module. One per shard.
+pub(super) struct Workers<S> {
+    core: Rc<Core<S>>,
+    /// Empty between rounds, kept for their room.
+    ready: Vec<Rc<Slot>>,
+    woken: Vec<ConversationId>,
+}
+
+/// What works on one conversation. It holds the core and is held by it, until it ends or all do.
+pub(super) struct Worker {
+    work: Pin<Box<dyn Future<Output = ()>>>,
+    waker: Waker,
+}
+
+impl<S: Store> Workers<S> {
+    /// Those of a shard that has none yet.
+    pub(super) fn new(core: Rc<Core<S>>) -> Self {
+        Self { core, ready: Vec::new(), woken: Vec::new() }
+    }
+
+    /// Polls those who have got something to do; whether there is more already.
+    pub(super) fn work(&mut self, ctx: &Context<'_>, now: Timestamp) -> bool {
+        let owners = &self.core.owners;
+        owners.now.set(now);
+        self.core.wakes.release(ctx, &mut self.woken);
+        for id in self.woken.drain(..) {
+            if let Some(slot) = owners.slot(id) {
+                poll(&slot);
+            }
+        }
+        owners.take_ready(&mut self.ready);
+        for slot in self.ready.drain(..) {
+            slot.unlist();
+            if slot.worker.borrow().is_none() {
+                let work = Box::pin(work(Rc::clone(&self.core), Rc::clone(&slot)));
+                let waker = self.core.wakes.of_owner(slot.id);
+                slot.worker.replace(Some(Worker { work, waker }));
+            }
+            poll(&slot);
+        }
+        self.ready.shrink_to(READY_KEPT);
+        owners.has_ready()
+    }
+}
+
+impl<S> Drop for Workers<S> {
+    fn drop(&mut self) {
+        self.core.owners.clear();
+    }
+}
+
+/// Polls the worker of a conversation, unless it has ended.
+fn poll(slot: &Slot) {
+    let mut place = slot.worker.borrow_mut();
+    let Some(Worker { work, waker }) = &mut *place else { return };
+    if work.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
+        *place = None;
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").finish_non_exhaustive()
+    }
+}
+
+/// The work on one conversation, until its owner is parked.
+async fn work<S: Store>(core: Rc<Core<S>>, slot: Rc<Slot>) {
+    let owner = match slot.begin() {
+        Some(owner) => Ok(owner),
+        None => load(&core, &slot).await,
+    };
+    match owner {
+        Ok(owner) => work_off(&core, &slot, owner).await,
+        Err(error) => core.owners.abandon(&core, slot.id, &error),
+    }
+}
+
+async fn load<S: Store>(core: &Core<S>, slot: &Slot) -> Result<Box<Owner<Origin>>, CommandError> {
+    let owner = Owner::load(&core.chat, slot.id).await?;
+    let owner = owner.ok_or_else(|| CommandError::not_found("no such chat"))?;
+    slot.publish(&owner);
+    Ok(Box::new(owner))
+}
+
+async fn work_off<S: Store>(core: &Core<S>, slot: &Slot, mut owner: Box<Owner<Origin>>) {
+    let mut batch = Vec::new();
+    loop {
+        slot.take(&mut batch);
+        if batch.is_empty() {
+            if owner.is_unsettled() {
+                // Ends early when a request comes; either way the owner tries again.
+                drop(tokio::time::timeout(RETRY, slot.until_more()).await);
+            } else {
+                let Some(more) = slot.linger(owner, core.owners.now.get()).await else { return };
+                owner = more;
+            }
+            slot.take(&mut batch);
+        }
+        let now = core.owners.now.get();
+        owner.commit(&core.chat, now, &mut batch, &mut Told { core, slot }).await;
+    }
+}
+
+/// What an owner decided, on its way to those whom it concerns.
+struct Told<'a, S> {
+    core: &'a Core<S>,
+    slot: &'a Slot,
+}
+
+impl<S> Emits<Origin> for Told<'_, S> {
+    fn moved(&mut self, owner: &Owner<Origin>) {
+        self.slot.publish(owner);
+    }
+
+    fn reply(&mut self, origin: Origin, result: Result<Outcome, CommandError>) {
+        self.core.fanout.answer(origin, result);
+    }
+
+    fn entry(&mut self, entry: &Entry, audience: &Rc<[UserId]>, answer: Option<(Origin, Answer)>) {
+        let fanout = &self.core.fanout;
+        let asked = answer.as_ref().and_then(|(origin, _)| origin.place());
+        if let Some((origin, answer)) = answer {
+            let outcome = answer.outcome(self.slot.id, Head::from(entry), false);
+            fanout.answer(origin, Ok(outcome));
+        }
+        fanout.entry(self.slot.id, entry, audience, asked);
+    }
+}
