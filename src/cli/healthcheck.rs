@@ -75,12 +75,12 @@ pub fn check(
 
 /// Where this machine reaches itself, if the server listens on all of its addresses.
 fn reachable(listening: SocketAddr) -> SocketAddr {
-    let ip = match listening.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+    let own = match listening {
+        SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+        SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    SocketAddr::new(ip, listening.port())
+    let ip = listening.ip();
+    SocketAddr::new(if ip.is_unspecified() { own } else { ip }, listening.port())
 }
 
 fn ask(config: &Config, address: SocketAddr, timeout: Duration) -> io::Result<Vec<u8>> {
@@ -127,11 +127,10 @@ fn read(answer: &[u8]) -> Option<(u16, String)> {
 
 /// The error, in the words of who waited.
 fn in_time(error: io::Error, timeout: Duration) -> io::Error {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            io::Error::new(ErrorKind::TimedOut, format!("not within {timeout:?}"))
-        }
-        _ => error,
+    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+        io::Error::new(ErrorKind::TimedOut, format!("not within {timeout:?}"))
+    } else {
+        error
     }
 }
 
