@@ -63,8 +63,7 @@ impl Embedded {
         let epoch = folder.epoch();
         let tables = Tables::open(folder, options).map_err(|error| database_error(path, error))?;
         let tables = Arc::new(tables);
-        let queue =
-            Arc::new(Queue::new(options.queue_max, options.queue_bytes_max, options.wait_max));
+        let queue = Arc::new(Queue::new(options));
         let counters = Arc::new(Counters::default());
         let committer = Committer {
             tables: Arc::clone(&tables),

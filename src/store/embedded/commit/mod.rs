@@ -2,8 +2,8 @@
 //!
 //! It takes everything that is queued, checks each change against the rows and against the changes
 //! before it, writes one atomic batch, syncs once if anything in it has to be durable, and answers
-//! all. What arrives meanwhile is the next batch: the group is formed by the length of a commit,
-//! never by a timer.
+//! all. What arrives meanwhile is the next batch; while little arrives, the next commit may wait for
+//! more (`pace`).
 //!
 //! - What gives way is refused at the queue while it would wait for too long (`backlog`). Everything
 //!   else waits: a change that follows from a stored one must not be starved by new ones.
@@ -15,6 +15,7 @@
 
 mod backlog;
 mod draft;
+mod pace;
 mod queue;
 mod space;
 
