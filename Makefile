@@ -78,8 +78,11 @@ k6: $(VENV)/.installed client/node_modules/.installed ## The TypeScript codec by
 fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
 	PATH="$(abspath $(TOOLS)/bin):$$PATH" scripts/fuzz.sh $(FUZZ_SECONDS)
 
-manifests: $(VENV)/.installed ## The compose file parses
-	$(VENV)/bin/python scripts/manifests.py docker-compose.yml
+manifests: $(VENV)/.installed ## The Dockerfile and the compose file are well-formed, and what they run and set exists
+	$(VENV)/bin/hadolint --failure-threshold style Dockerfile
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	cargo build --quiet --bin chasqui
+	$(VENV)/bin/python scripts/manifests.py target/debug/chasqui Dockerfile docker-compose.yml
 
 gates: ## What a message costs (instructions, allocations, system calls, bytes) and what is held at rest stay within limits
 	@command -v valgrind >/dev/null || apt-get install --yes --quiet valgrind >/dev/null || \

@@ -92,15 +92,19 @@ impl<S: Store> Chat<S> {
         Err(CommandError::new(ErrorCode::Internal, "no free conversation id"))
     }
 
-    /// Writes the membership rows that follow from a claim, where they are missing.
+    /// Writes the membership rows that follow from a claim, where they are missing. Asks for those of
+    /// the conversation, which are there only once those of its users are.
     async fn enroll(&self, conversation: Conversation, users: &[UserId]) -> Result<(), StoreError> {
-        let mut missing = Vec::new();
-        for user in users {
-            if self.store.membership(*user, conversation.id).await?.is_none() {
-                let row = Membership::by_claim(conversation.id, *user, conversation.created_at);
-                missing.push(Effect::Membership(row));
-            }
-        }
+        let enrolled = self.store.members(conversation.id).await?;
+        let is_missing = |user: &&UserId| enrolled.iter().all(|row| row.user != **user);
+        let row = |user: &UserId| {
+            Effect::Membership(Membership::by_claim(
+                conversation.id,
+                *user,
+                conversation.created_at,
+            ))
+        };
+        let missing: Vec<_> = users.iter().filter(is_missing).map(row).collect();
         if missing.is_empty() {
             return Ok(());
         }

@@ -126,11 +126,18 @@ pub struct Owner<T> {
 
 impl<T> Owner<T> {
     /// Loads a conversation and finishes what a crash left undone; `None` if there is none.
+    ///
+    /// Another server may append and write effects between any two of these reads, so their order
+    /// matters: an effect of an entry up to the head read first is either written, and then found by
+    /// the reads of rows that come last, or still marked as pending. Rows that are newer than the
+    /// head do no harm: folding leaves them as they are.
     pub async fn load<S: Store>(
         chat: &Chat<S>,
         id: ConversationId,
     ) -> Result<Option<Self>, StoreError> {
         let store = &chat.store;
+        let head = store.head(id).await?;
+        let pending = store.pending_of(id).await?;
         let Some((conversation, settings)) = store.conversation(id).await? else {
             return Ok(None);
         };
@@ -138,7 +145,6 @@ impl<T> Owner<T> {
             ConversationKind::Group => store.members(id).await?,
             ConversationKind::Journal | ConversationKind::Direct => Vec::new(),
         };
-        let head = store.head(id).await?;
         let mut owner = Self {
             conversation,
             settings: Rc::new(settings),
@@ -151,7 +157,7 @@ impl<T> Owner<T> {
             buffers: Buffers::default(),
             known: Rc::default(),
         };
-        if let Some(pending) = store.pending_of(id).await? {
+        if let Some(pending) = pending {
             owner.recover(chat, pending).await?;
         }
         Ok(Some(owner))

@@ -1,8 +1,10 @@
 //! The command line: what can be asked for, and how it ends.
 //!
 //! Owns arguments, output and exit statuses. What a command does is elsewhere: `config` for
-//! settings, [`mod@user`] for accounts, and serving is handed to [`serve`].
+//! settings, [`mod@user`] for accounts, [`mod@healthcheck`] for asking a server how it is, and serving
+//! is handed to [`serve`].
 
+pub mod healthcheck;
 pub mod output;
 pub mod user;
 
@@ -13,6 +15,7 @@ use crate::store::{Backend, OpenError, Store, StoreError};
 use crate::telemetry::{self, TelemetryError};
 use clap::{Args, Parser, Subcommand};
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,6 +46,9 @@ pub enum Command {
     /// Manage accounts, on a data folder that no server holds.
     #[command(subcommand)]
     User(UserCommand),
+    /// Ask a running server whether it takes work: status 0 if it does.
+    #[command(after_help = HEALTHCHECK_NOTE)]
+    Healthcheck(Healthcheck),
 }
 
 /// Looking at the configuration.
@@ -68,6 +74,24 @@ const CREATE_EXAMPLES: &str = "Examples:
 
 A tokens file holds one JSON object a line: username, user, device, access_token, refresh_token.
 Accounts made with --tokens have no password: their tokens are the only way in.";
+
+const HEALTHCHECK_NOTE: &str = "It asks /readyz of the first address in server.listen, this machine's \
+own where that is every address; with tls.certificate set through TLS, whoever the certificate is for. \
+Give it the configuration of the server: the same file and environment.";
+
+/// Asking a running server.
+#[derive(Debug, Args)]
+pub struct Healthcheck {
+    /// A TOML file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Ask here and not at the first address in server.listen.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub address: Option<SocketAddr>,
+    /// How long the answer may take.
+    #[arg(long, value_name = "DURATION", default_value = "3s", value_parser = parse_duration)]
+    pub timeout: Duration,
+}
 
 /// Where settings come from, and the flags that set one.
 #[derive(Debug, Default, Args)]
@@ -162,6 +186,9 @@ pub enum Failure {
     /// Accounts could not be created.
     #[error(transparent)]
     User(#[from] user::UserError),
+    /// The server does not take work, or is not there.
+    #[error(transparent)]
+    Unhealthy(#[from] healthcheck::Unhealthy),
     /// The system refused something.
     #[error(transparent)]
     System(#[from] std::io::Error),
@@ -188,6 +215,7 @@ impl Failure {
         match self {
             Self::Config(_) => ExitCode::from(78),
             Self::User(_)
+            | Self::Unhealthy(_)
             | Self::System(_)
             | Self::Open(_)
             | Self::Store(_)
@@ -241,6 +269,13 @@ pub fn user(command: UserCommand) -> Result<(), Failure> {
         Ok::<_, Failure>(created?)
     })?;
     Ok(output::print(&told)?)
+}
+
+/// Performs `healthcheck`.
+pub fn healthcheck(request: Healthcheck) -> Result<(), Failure> {
+    let settings = Settings { config: request.config, ..Settings::default() };
+    let (config, _) = settings.load()?;
+    Ok(healthcheck::check(&config, request.address, request.timeout)?)
 }
 
 /// Performs `config`.

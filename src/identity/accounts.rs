@@ -7,8 +7,12 @@ use crate::model::{
     Account, Actor, CommandError, Device, DeviceId, DeviceName, DisplayName, ErrorCode, Grant,
     Password, PasswordHash, Profile, SignedIn, Timestamp, UserId, Username,
 };
-use crate::store::{AccountInsert, Directory};
+use crate::store::{AccountInsert, Directory, StoreError};
 use std::time::Duration;
+
+/// How often an insert of unknown outcome is tried again: each try may take as long as a store can
+/// stay silent, and somebody waits.
+const DOUBTS_MAX: usize = 2;
 
 /// What a new account begins with.
 #[derive(Clone, Debug)]
@@ -129,6 +133,8 @@ impl<S: Directory> Identity<S> {
         })
     }
 
+    /// Stores a new account under an id of its own; the id. Where the store did not say what became
+    /// of it, the same account is tried again: its name may then be taken by itself.
     async fn insert_account(
         &self,
         now: Timestamp,
@@ -140,22 +146,33 @@ impl<S: Directory> Identity<S> {
             .or_else(|| DisplayName::new(username.as_str()))
             .ok_or_else(|| internal("the user name is no display name"))?;
         let profile = Profile { display_name, ..Profile::default() };
+        let user = random_id(UserId::from_random)?;
+        let mut account = Account { user, username, password, profile, created_at: now };
+        let mut doubts = 0;
         for _ in 0..ATTEMPTS_MAX {
-            let account = Account {
-                user: random_id(UserId::from_random)?,
-                username: username.clone(),
-                password: password.clone(),
-                profile: profile.clone(),
-                created_at: now,
-            };
-            let user = account.user;
-            match self.store.insert_account(account).await? {
-                AccountInsert::Inserted => return Ok(user),
-                AccountInsert::NameTaken => return Err(name_taken()),
-                AccountInsert::IdTaken => {}
+            match self.store.insert_account(account.clone()).await {
+                Ok(AccountInsert::Inserted) => return Ok(account.user),
+                Ok(AccountInsert::NameTaken) if doubts > 0 && self.is_stored(&account).await? => {
+                    return Ok(account.user);
+                }
+                Ok(AccountInsert::NameTaken) => return Err(name_taken()),
+                // Not by itself: then its name would be taken, too.
+                Ok(AccountInsert::IdTaken) => account.user = random_id(UserId::from_random)?,
+                Err(StoreError::Unknown) if doubts < DOUBTS_MAX => doubts += 1,
+                Err(_) if doubts > 0 => return Err(CommandError::outcome_unknown()),
+                Err(error) => return Err(error.into()),
             }
         }
         Err(contended())
+    }
+
+    /// Whether it is this account that has its name. The id tells: it was drawn for it alone.
+    async fn is_stored(&self, account: &Account) -> Result<bool, CommandError> {
+        let holder = self.store.account_by_name(&account.username).await;
+        match holder {
+            Ok(holder) => Ok(holder.is_some_and(|holder| holder.user == account.user)),
+            Err(_) => Err(CommandError::outcome_unknown()),
+        }
     }
 
     async fn add_device(

@@ -1,17 +1,17 @@
 //! A [`Directory`] in memory, for tests: it keeps its contract, lets others run
-//! before it answers, and can lose the answer of a write.
+//! before it answers, and can lose the answers of writes.
 
 use crate::model::{Account, Device, DeviceId, Profile, UserId, Username};
 use crate::store::{AccountInsert, Directory, StoreError};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Memory {
     rows: Arc<Mutex<Rows>>,
-    /// The next write of a device is applied, and its answer lost.
-    pub(super) loses_answer: Arc<AtomicBool>,
+    /// So many of the next writes of accounts and devices are applied, and their answers lost.
+    pub(super) loses_answers: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Default)]
@@ -25,19 +25,27 @@ impl Memory {
         tokio::task::yield_now().await;
         self.rows.lock().expect("no test panics while holding it")
     }
+
+    /// The answer of a write, or that it was lost.
+    fn answer<T>(&self, answer: T) -> Result<T, StoreError> {
+        let lost = self
+            .loses_answers
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        lost.map_or(Ok(answer), |_| Err(StoreError::Unknown))
+    }
 }
 
 impl Directory for Memory {
     async fn insert_account(&self, account: Account) -> Result<AccountInsert, StoreError> {
         let accounts = &mut self.rows().await.accounts;
         if accounts.values().any(|other| other.username == account.username) {
-            return Ok(AccountInsert::NameTaken);
+            return self.answer(AccountInsert::NameTaken);
         }
         if accounts.contains_key(&account.user) {
-            return Ok(AccountInsert::IdTaken);
+            return self.answer(AccountInsert::IdTaken);
         }
         accounts.insert(account.user, account);
-        Ok(AccountInsert::Inserted)
+        self.answer(AccountInsert::Inserted)
     }
 
     async fn account(&self, user: UserId) -> Result<Option<Account>, StoreError> {
@@ -81,9 +89,6 @@ impl Directory for Memory {
             device.version += 1;
             devices.insert(device.device, device);
         }
-        if self.loses_answer.swap(false, Ordering::Relaxed) {
-            return Err(StoreError::Unknown);
-        }
-        Ok(current)
+        self.answer(current)
     }
 }

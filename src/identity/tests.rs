@@ -81,6 +81,34 @@ mod signing_in {
     }
 
     #[tokio::test]
+    async fn an_account_whose_answer_was_lost_is_found_by_its_id() {
+        let (identity, store) = identity();
+        store.loses_answers.store(2, Ordering::Relaxed);
+        let (signed_in, _) = enrolled(&identity).await;
+        let stored = store.account_by_name(&name("ana")).await.expect("in memory");
+        assert_eq!(stored.map(|account| account.user), Some(signed_in.actor.user));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_somebody_else_has_is_taken_even_after_a_lost_answer() {
+        let (identity, store) = identity();
+        enrolled(&identity).await;
+        store.loses_answers.store(1, Ordering::Relaxed);
+        let life = Duration::from_mins(15);
+        let again = identity.enrol(NOW, name("ana"), device_name(), life).await;
+        assert_eq!(code(again), ErrorCode::Conflict);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_stays_in_doubt_is_told_so() {
+        let (identity, store) = identity();
+        store.loses_answers.store(usize::MAX, Ordering::Relaxed);
+        let life = Duration::from_mins(15);
+        let lost = identity.enrol(NOW, name("ana"), device_name(), life).await;
+        assert_eq!(code(lost), ErrorCode::OutcomeUnknown);
+    }
+
+    #[tokio::test]
     async fn an_unknown_user_a_wrong_password_and_no_password_look_and_cost_the_same() {
         let (identity, _store) = identity();
         identity.register(NOW, registration("ana")).await.expect("free");
@@ -210,7 +238,7 @@ mod refreshing {
         let (first, device) = enrolled(&identity).await;
         let second = refresh(&identity, &first.refresh_token).await;
         refresh(&identity, &second.refresh_token).await;
-        store.loses_answer.store(true, Ordering::Relaxed);
+        store.loses_answers.store(1, Ordering::Relaxed);
         let lost = identity.refresh(NOW, &first.refresh_token).await.expect_err("unknown");
         assert_eq!(lost.refused.code, ErrorCode::OutcomeUnknown);
         assert_eq!(lost.revoked, Some(Actor { user: device.user, device: device.device }));
@@ -220,7 +248,7 @@ mod refreshing {
     async fn an_answer_lost_by_the_store_can_be_asked_for_again() {
         let (identity, store) = identity();
         let (first, device) = enrolled(&identity).await;
-        store.loses_answer.store(true, Ordering::Relaxed);
+        store.loses_answers.store(1, Ordering::Relaxed);
         let lost = identity.refresh(NOW, &first.refresh_token).await.expect_err("unknown");
         assert_eq!(lost.refused.code, ErrorCode::OutcomeUnknown);
         refresh(&identity, &first.refresh_token).await;

@@ -296,6 +296,24 @@ impl Content {
         }
     }
 
+    /// Takes out what a person said. What it refers to, and what changed by it, stays.
+    pub fn erase(&mut self) {
+        match self {
+            Self::Message(message) => *message = Message::default(),
+            Self::Edit { text, .. } | Self::Reaction { emoji: text, .. } => *text = Text::default(),
+            Self::Opaque { body, attributes, .. } => {
+                body.clear();
+                attributes.clear();
+            }
+            Self::Unsend { .. }
+            | Self::Pin { .. }
+            | Self::Member { .. }
+            | Self::Settings { .. }
+            | Self::Contact { .. }
+            | Self::Device { .. } => {}
+        }
+    }
+
     /// A hash of everything said, by which a reused client message id is told from a resend. It is
     /// kept with the entry, since a later edit or erasure changes the content itself.
     ///

@@ -30,6 +30,14 @@ pub struct Entry {
     pub erased: Option<Erasure>,
 }
 
+impl Entry {
+    /// Takes out what was said, and notes why. The fingerprint stays that of what was sent.
+    pub fn erase(&mut self, erasure: Erasure) {
+        self.content.erase();
+        self.erased = Some(erasure);
+    }
+}
+
 /// The end of a log: the position of its last entry, or all zero while it is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{
     Account, Claim, Contact, Conversation, ConversationId, Cursor, CursorAdvance, Device, DeviceId,
-    Entry, Epoch, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId, Username,
+    Entry, Epoch, Erasure, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId,
+    Username,
 };
 use crate::telemetry::Page;
 
@@ -122,6 +123,7 @@ delegate! { Log {
     fn head(conversation: ConversationId) -> Head;
     fn heads(conversations: Vec<ConversationId>) -> Vec<Head>;
     fn entries(conversation: ConversationId, range: Range) -> Vec<Entry>;
+    fn erase(conversation: ConversationId, sequence: Sequence, erasure: Erasure) -> bool;
     fn apply_effects(effects: Vec<Effect>) -> ();
     fn pending() -> Vec<Pending>;
     fn pending_of(conversation: ConversationId) -> Option<Pending>;

@@ -14,6 +14,7 @@ pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "testing"))]
 pub mod faulty;
+mod generations;
 #[cfg(feature = "testing")]
 pub mod null;
 
@@ -22,7 +23,8 @@ pub use error::StoreError;
 
 use crate::model::{
     Account, Claim, Contact, Conversation, ConversationId, Cursor, CursorAdvance, Device, DeviceId,
-    Entry, Epoch, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId, Username,
+    Entry, Epoch, Erasure, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId,
+    Username,
 };
 use std::borrow::Cow;
 use std::future::Future;
@@ -127,12 +129,13 @@ pub enum Appended {
     Stale(Head),
 }
 
-/// Rows that follow from entries already in a log. Each carries the sequence that set it, and a row
-/// is replaced only by one with a higher `set_by`, so that writing an effect again, or late, changes
-/// nothing.
+/// Rows that follow from entries already in a log, or from a claim. Each carries the sequence that set
+/// it, and a row is replaced only by one with a higher `set_by`, so that writing an effect again, or
+/// late, changes nothing: what one entry makes of a row is always the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A membership row, readable by its conversation and by its user.
+    /// A membership row, readable by its conversation and by its user: never by the conversation
+    /// before it is readable by the user.
     Membership(Membership),
     /// The settings of a conversation.
     Settings(ConversationId, Settings),
@@ -242,6 +245,16 @@ pub trait Log {
         conversation: ConversationId,
         range: Range,
     ) -> impl Future<Output = Result<Vec<Entry>, StoreError>> + Send;
+
+    /// Takes out of an entry what was said in it, for good, and notes why. Its row stays, with its
+    /// place, its sender and the fingerprint of what was sent; erasing it again changes nothing. Tells
+    /// whether there is such an entry. Durable.
+    fn erase(
+        &self,
+        conversation: ConversationId,
+        sequence: Sequence,
+        erasure: Erasure,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Writes effects, atomically each, in any order; see [`Effect`]. Durable, and never before the
     /// append they follow from.

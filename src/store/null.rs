@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{
     Account, Claim, Contact, Conversation, ConversationId, Cursor, CursorAdvance, Device, DeviceId,
-    Entry, Epoch, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId, Username,
+    Entry, Epoch, Erasure, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId,
+    Username,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -114,6 +115,10 @@ impl Log for NullStore {
 
     async fn entries(&self, _: ConversationId, _: Range) -> Result<Vec<Entry>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn erase(&self, _: ConversationId, _: Sequence, _: Erasure) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn apply_effects(&self, _: Vec<Effect>) -> Result<(), StoreError> {

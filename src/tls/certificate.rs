@@ -112,7 +112,7 @@ impl Files {
 }
 
 /// What all handshakes and records are computed with.
-fn provider() -> CryptoProvider {
+pub(super) fn provider() -> CryptoProvider {
     ring::default_provider()
 }
 

@@ -12,11 +12,13 @@ mod certificate;
 mod channel;
 mod cipher;
 mod handshake;
+mod probe;
 mod record;
 
 pub use certificate::{Files, LoadError, Tickets};
 pub use channel::{Channel, Received};
 pub use handshake::Handshake;
+pub use probe::probe;
 pub use record::Broken;
 
 pub use rustls::ServerConfig;

@@ -68,6 +68,37 @@ async fn a_group_is_whole_after_a_crash_at_any_step_of_its_beginning() {
     }
 }
 
+/// Two servers: while one loads the group, the other adds a user, between any two reads of the first.
+#[tokio::test]
+async fn a_load_that_another_writer_overtakes_misses_nobody() {
+    const READS: &[&str] = &["head", "pending_of", "conversation", "members"];
+    for read in (1..).take(READS.len()) {
+        let world = World::new().await;
+        let (id, members) = group(&world).await;
+        let mut other = Owner::load(&world.chat, id).await.expect("works").expect("exists");
+        let begin = request(GroupChange::Begin { title: title(), members });
+        other.tell_all(&world.chat, NOW, vec![begin]).await;
+        world.store().follow(Plan::at(read, Fault::Stall).only(READS));
+        let loading = Owner::<Ticket>::load(&world.chat, id);
+        tokio::pin!(loading);
+        tokio::select! {
+            () = world.store().until_stalled(1) => {}
+            _ = &mut loading => panic!("loading makes no read {read}"),
+        }
+        let added = request(GroupChange::Add(vec![user(4)]));
+        other.tell_all(&world.chat, NOW, vec![added]).await;
+        world.store().release();
+        let mut owner = loading.await.expect("works").expect("exists");
+        // Shows a writer that is behind where the log ends.
+        owner.tell_all(&world.chat, NOW, vec![super::send(1, 11, 1, "hi")]).await;
+        assert!(owner.view().current().contains(&user(4)), "overtaken at read {read}");
+        let theirs = Request { actor: actor(4), ..super::send(2, 12, 1, "ho") };
+        let place = super::told(owner.tell_all(&world.chat, NOW, vec![theirs]).await);
+        assert_eq!(place, Ok((5, false)), "overtaken at read {read}");
+        assert_eq!(rows(&world, id).await.2, 4, "overtaken at read {read}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn effects_that_failed_are_written_by_the_same_owner_later() {
     let world = World::new().await;

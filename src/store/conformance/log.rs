@@ -3,7 +3,7 @@
 use super::samples::{
     append, at, client, contents, direct, entry, erased_entry, everything, log, text, time, user,
 };
-use crate::model::{Claim, Conversation, Entry, Head, Sequence};
+use crate::model::{Claim, Conversation, Entry, Erasure, Head, Sequence};
 use crate::store::{Append, Appended, Claimed, Direction, Range, Store};
 
 pub(in crate::store) async fn a_claim_belongs_to_the_first(store: &impl Store) {
@@ -209,6 +209,34 @@ pub(in crate::store) async fn a_range_stops_at_its_limits(store: &impl Store) {
     assert_eq!(read(Direction::Descending, usize::MAX, 0).await, [20]);
     let half = read(Direction::Ascending, usize::MAX, 10_000).await;
     assert!((2..=10).contains(&half.len()), "{half:?}");
+}
+
+pub(in crate::store) async fn erasing_takes_what_was_said_and_leaves_the_row(store: &impl Store) {
+    let mut entries: Vec<Entry> =
+        (1..).zip(contents()).map(|(sequence, content)| entry(sequence, content)).collect();
+    let all = Append {
+        conversation: log(1),
+        expected: Sequence::ZERO,
+        entries: (&entries).into(),
+        has_effects: false,
+    };
+    store.append(all).await.expect("the store works");
+    store.append(append(2, 0, 1)).await.expect("the store works");
+    for entry in entries.iter_mut().step_by(2) {
+        assert_eq!(store.erase(log(1), entry.sequence, Erasure(3)).await, Ok(true));
+        assert_eq!(store.erase(log(1), entry.sequence, Erasure(4)).await, Ok(true));
+        entry.content.erase();
+        entry.erased = Some(Erasure(3));
+    }
+    assert_eq!(store.entries(log(1), everything()).await, Ok(entries.clone()));
+    assert_eq!(store.head(log(1)).await, Ok(entries.last().map(Head::from).expect("entries")));
+    let untouched = store.entries(log(2), everything()).await.expect("the store works");
+    assert_eq!(untouched, append(2, 0, 1).entries.into_owned());
+    for absent in [0, 2] {
+        assert_eq!(store.erase(log(2), at(absent), Erasure(0)).await, Ok(false), "at {absent}");
+    }
+    let head = at(entries.len().try_into().expect("few"));
+    assert_eq!(store.append(append(1, head.get(), 1)).await, Ok(Appended::Applied));
 }
 
 fn numbers(entries: &[Entry]) -> Vec<u64> {

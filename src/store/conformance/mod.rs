@@ -9,7 +9,7 @@ mod directory;
 mod effects;
 mod log;
 mod reopening;
-mod samples;
+pub(super) mod samples;
 
 use super::Store;
 
@@ -64,6 +64,7 @@ macro_rules! conformance {
             logs_are_kept_apart,
             a_range_is_read_from_both_ends,
             a_range_stops_at_its_limits,
+            erasing_takes_what_was_said_and_leaves_the_row,
             an_effect_is_readable_from_both_sides,
             an_effect_is_replaced_only_by_a_later_one,
             effects_of_one_call_may_concern_one_row,
@@ -81,6 +82,7 @@ macro_rules! conformance {
             over_a_harness:
             accounts_and_devices_survive,
             logs_survive,
+            an_erasure_survives,
             effects_and_marks_survive,
             a_settled_mark_stays_away,
             cursors_survive_a_clean_end,

@@ -5,7 +5,7 @@ use super::samples::{
     account, advance, append, at, contact, cursor, device, device_id, direct, everything, log,
     membership, name, time, user,
 };
-use crate::model::{ContactState, Device};
+use crate::model::{ContactState, Device, Erasure};
 use crate::store::{
     AccountInsert, Append, Appended, Claimed, Cursors, Directory, Effect, Log, Pending, Store,
 };
@@ -35,6 +35,16 @@ pub(in crate::store) async fn logs_survive(harness: impl Harness) {
     assert_eq!(store.entries(log(10), everything()).await, Ok(written.entries.into_owned()));
     let head = store.head(log(10)).await.expect("the store works");
     assert_eq!(head.sequence, at(300));
+}
+
+pub(in crate::store) async fn an_erasure_survives(harness: impl Harness) {
+    harness.store().append(append(1, 0, 3)).await.expect("the store works");
+    harness.store().erase(log(1), at(2), Erasure(1)).await.expect("the store works");
+    let harness = harness.reopen().await;
+    let entries = harness.store().entries(log(1), everything()).await.expect("the store works");
+    let mut written = append(1, 0, 3).entries.into_owned();
+    written[1].erase(Erasure(1));
+    assert_eq!(entries, written);
 }
 
 pub(in crate::store) async fn effects_and_marks_survive(harness: impl Harness) {

@@ -9,39 +9,39 @@ use crate::model::{
 use crate::store::{Append, Direction, Range};
 use bytes::Bytes;
 
-pub(super) fn user(number: u64) -> UserId {
+pub(in crate::store) fn user(number: u64) -> UserId {
     UserId::new(number).expect("in range")
 }
 
-pub(super) fn device_id(number: u64) -> DeviceId {
+pub(in crate::store) fn device_id(number: u64) -> DeviceId {
     DeviceId::new(number).expect("in range")
 }
 
-pub(super) fn log(number: u64) -> ConversationId {
+pub(in crate::store) fn log(number: u64) -> ConversationId {
     ConversationId::new(number).expect("in range")
 }
 
-pub(super) fn client(number: u64) -> ClientMessageId {
+pub(in crate::store) fn client(number: u64) -> ClientMessageId {
     ClientMessageId::new(number).expect("in range")
 }
 
-pub(super) fn media(number: u64) -> MediaId {
+pub(in crate::store) fn media(number: u64) -> MediaId {
     MediaId::new(number).expect("in range")
 }
 
-pub(super) fn at(number: u64) -> Sequence {
+pub(in crate::store) fn at(number: u64) -> Sequence {
     Sequence::new(number).expect("in range")
 }
 
-pub(super) fn time(millis: u64) -> Timestamp {
+pub(in crate::store) fn time(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-pub(super) fn name(text: &str) -> Username {
+pub(in crate::store) fn name(text: &str) -> Username {
     Username::new(text).expect("a user name")
 }
 
-pub(super) fn profile(text: &str) -> Profile {
+pub(in crate::store) fn profile(text: &str) -> Profile {
     Profile {
         display_name: DisplayName::new(text).expect("a name"),
         about: format!("about {text}"),
@@ -49,7 +49,7 @@ pub(super) fn profile(text: &str) -> Profile {
     }
 }
 
-pub(super) fn account(id: u64, username: &str) -> Account {
+pub(in crate::store) fn account(id: u64, username: &str) -> Account {
     Account {
         user: user(id),
         username: name(username),
@@ -59,7 +59,7 @@ pub(super) fn account(id: u64, username: &str) -> Account {
     }
 }
 
-pub(super) fn device(id: u64, owner: u64) -> Device {
+pub(in crate::store) fn device(id: u64, owner: u64) -> Device {
     Device {
         device: device_id(id),
         user: user(owner),
@@ -72,16 +72,16 @@ pub(super) fn device(id: u64, owner: u64) -> Device {
     }
 }
 
-pub(super) fn direct(id: u64, one: u64, other: u64) -> Conversation {
+pub(in crate::store) fn direct(id: u64, one: u64, other: u64) -> Conversation {
     let claim = Claim::direct(user(one), user(other)).expect("two users");
     Conversation { id: log(id), claim, created_at: time(9) }
 }
 
-pub(super) fn text(body: &str) -> Content {
+pub(in crate::store) fn text(body: &str) -> Content {
     Content::Message(Message { text: body.into(), ..Message::default() })
 }
 
-pub(super) fn entry(sequence: u64, content: Content) -> Entry {
+pub(in crate::store) fn entry(sequence: u64, content: Content) -> Entry {
     Entry {
         sequence: at(sequence),
         ordinal: Ordinal::new(sequence).expect("in range"),
@@ -96,7 +96,7 @@ pub(super) fn entry(sequence: u64, content: Content) -> Entry {
 }
 
 /// Text entries `expected + 1 ..= expected + count`.
-pub(super) fn append(conversation: u64, expected: u64, count: u64) -> Append<'static> {
+pub(in crate::store) fn append(conversation: u64, expected: u64, count: u64) -> Append<'static> {
     let entries =
         (1..=count).map(|i| entry(expected + i, text(&format!("entry {}", expected + i))));
     Append {
@@ -107,7 +107,7 @@ pub(super) fn append(conversation: u64, expected: u64, count: u64) -> Append<'st
     }
 }
 
-pub(super) fn everything() -> Range {
+pub(in crate::store) fn everything() -> Range {
     Range {
         from: Sequence::FIRST,
         to: Sequence::MAX,
@@ -117,7 +117,7 @@ pub(super) fn everything() -> Range {
     }
 }
 
-pub(super) fn membership(conversation: u64, member: u64, set_by: u64) -> Membership {
+pub(in crate::store) fn membership(conversation: u64, member: u64, set_by: u64) -> Membership {
     let intervals =
         vec![Interval { from: at(1), to: Some(at(4)) }, Interval { from: at(9), to: None }];
     Membership {
@@ -130,7 +130,12 @@ pub(super) fn membership(conversation: u64, member: u64, set_by: u64) -> Members
     }
 }
 
-pub(super) fn contact(owner: u64, peer: u64, state: ContactState, set_by: u64) -> Contact {
+pub(in crate::store) fn contact(
+    owner: u64,
+    peer: u64,
+    state: ContactState,
+    set_by: u64,
+) -> Contact {
     Contact {
         owner: user(owner),
         peer: user(peer),
@@ -140,7 +145,7 @@ pub(super) fn contact(owner: u64, peer: u64, state: ContactState, set_by: u64) -
     }
 }
 
-pub(super) fn cursor(delivered: u64, read: u64) -> Cursor {
+pub(in crate::store) fn cursor(delivered: u64, read: u64) -> Cursor {
     Cursor {
         delivered: at(delivered),
         read: at(read),
@@ -149,12 +154,12 @@ pub(super) fn cursor(delivered: u64, read: u64) -> Cursor {
     }
 }
 
-pub(super) fn advance(owner: u64, conversation: u64, cursor: Cursor) -> CursorAdvance {
+pub(in crate::store) fn advance(owner: u64, conversation: u64, cursor: Cursor) -> CursorAdvance {
     CursorAdvance { user: user(owner), conversation: log(conversation), cursor }
 }
 
 /// One content of every kind, with everything in it that can be.
-pub(super) fn contents() -> Vec<Content> {
+pub(in crate::store) fn contents() -> Vec<Content> {
     let attachment = Attachment {
         media: media(3),
         size: 1 << 40,
@@ -201,7 +206,7 @@ pub(super) fn contents() -> Vec<Content> {
 }
 
 /// An entry of the server that was edited and erased.
-pub(super) fn erased_entry(sequence: u64) -> Entry {
+pub(in crate::store) fn erased_entry(sequence: u64) -> Entry {
     Entry {
         sender: None,
         client_message: None,

@@ -55,6 +55,11 @@ pub(super) fn entry(conversation: ConversationId, sequence: Sequence) -> [u8; EN
     both.to_be_bytes()
 }
 
+/// Where the row of an entry is.
+pub(super) fn entry_row(conversation: ConversationId, sequence: Sequence) -> Key {
+    Key { table: Table::Entries, bytes: UserKey::new(&entry(conversation, sequence)) }
+}
+
 /// The sequence in an entry's key.
 pub(super) fn entry_sequence(key: &[u8]) -> Option<Sequence> {
     let (_, sequence) = key.split_first_chunk::<8>()?;

@@ -5,8 +5,8 @@ use super::commit::{Change, Draft};
 use super::records::{Decode, InConversation, Marked};
 use super::{Embedded, keys};
 use crate::model::{
-    Claim, Contact, Conversation, ConversationId, Entry, Head, Membership, Sequence, Settings,
-    UserId,
+    Claim, Contact, Conversation, ConversationId, Entry, Erasure, Head, Membership, Sequence,
+    Settings, UserId,
 };
 use crate::store::{Append, Appended, Claimed, Effect, Log, Pending, Range, StoreError};
 
@@ -55,6 +55,15 @@ impl Log for Embedded {
         range: Range,
     ) -> Result<Vec<Entry>, StoreError> {
         self.read(move |view| view.entries(conversation, range)).await
+    }
+
+    async fn erase(
+        &self,
+        conversation: ConversationId,
+        sequence: Sequence,
+        erasure: Erasure,
+    ) -> Result<bool, StoreError> {
+        self.change(Erase { conversation, sequence, erasure }).await
     }
 
     async fn apply_effects(&self, effects: Vec<Effect>) -> Result<(), StoreError> {
@@ -149,6 +158,32 @@ impl Change for ClaimConversation {
         draft.put(claim, &conversation.id);
         draft.put(record, &conversation);
         Ok(Claimed::Created)
+    }
+}
+
+struct Erase {
+    conversation: ConversationId,
+    sequence: Sequence,
+    erasure: Erasure,
+}
+
+impl Change for Erase {
+    type Outcome = bool;
+    const DURABLE: bool = true;
+    const GROWS: bool = false;
+
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
+
+    fn stage(self, draft: &mut Draft<'_>) -> Result<bool, StoreError> {
+        let key = keys::entry_row(self.conversation, self.sequence);
+        let Some(mut entry) = draft.get::<Entry>(&key)? else { return Ok(false) };
+        if entry.erased.is_none() {
+            entry.erase(self.erasure);
+            draft.put(key, &entry);
+        }
+        Ok(true)
     }
 }
 

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::model::{
     Account, Claim, Contact, Conversation, ConversationId, Cursor, CursorAdvance, Device, DeviceId,
-    Entry, Epoch, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId, Username,
+    Entry, Epoch, Erasure, Head, Membership, Profile, Sequence, Settings, Timestamp, UserId,
+    Username,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -279,6 +280,15 @@ impl<S: Store> Log for FaultyStore<S> {
         range: Range,
     ) -> Result<Vec<Entry>, StoreError> {
         through!(self, read, entries(conversation, range))
+    }
+
+    async fn erase(
+        &self,
+        conversation: ConversationId,
+        sequence: Sequence,
+        erasure: Erasure,
+    ) -> Result<bool, StoreError> {
+        through!(self, change, erase(conversation, sequence, erasure))
     }
 
     async fn apply_effects(&self, effects: Vec<Effect>) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ mod chats;
 mod damage;
 mod disk;
 mod goaway;
+mod healthcheck;
 mod long_poll;
 mod metrics;
 mod parity;

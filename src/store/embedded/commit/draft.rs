@@ -1,6 +1,5 @@
 //! The batch that is being put together: every change sees the rows of those before it.
 
-use super::heads::Heads;
 use super::{Change, Space};
 use crate::model::{ConversationId, Head};
 use crate::store::StoreError;
@@ -8,6 +7,7 @@ use crate::store::embedded::keys::{Key, Table};
 use crate::store::embedded::records::{self, Decode, Encode};
 use crate::store::embedded::stats::Written;
 use crate::store::embedded::tables::Tables;
+use crate::store::generations::Generations;
 use fjall::{OwnedWriteBatch, UserKey, UserValue};
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ type Row = Option<UserValue>;
 /// A batch in the making. It holds one value per row, however often that was changed.
 pub(in crate::store::embedded) struct Draft<'t> {
     tables: &'t Tables,
-    heads: &'t mut Heads,
+    heads: &'t mut Generations<Head>,
     space: &'t mut Space,
     rows: HashMap<Key, Row, ahash::RandomState>,
     entries: Vec<(UserKey, UserValue)>,
@@ -28,7 +28,11 @@ pub(in crate::store::embedded) struct Draft<'t> {
 }
 
 impl<'t> Draft<'t> {
-    pub(super) fn new(tables: &'t Tables, heads: &'t mut Heads, space: &'t mut Space) -> Self {
+    pub(super) fn new(
+        tables: &'t Tables,
+        heads: &'t mut Generations<Head>,
+        space: &'t mut Space,
+    ) -> Self {
         Self {
             tables,
             heads,

@@ -15,7 +15,6 @@
 
 mod backlog;
 mod draft;
-mod heads;
 mod queue;
 mod space;
 
@@ -27,9 +26,10 @@ use super::options::WriteFailure;
 use super::stats::Counters;
 use super::tables::Tables;
 use crate::clock::Stopwatch;
+use crate::model::Head;
 use crate::store::StoreError;
+use crate::store::generations::Generations;
 use fjall::PersistMode;
-use heads::Heads;
 use queue::Job;
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ impl Committer {
     pub(super) fn run(mut self) {
         // However this thread ends, nobody waits for it any more.
         let _closing = Closing(Arc::clone(&self.queue));
-        let mut heads = Heads::new(HEADS_MAX);
+        let mut heads = Generations::new(HEADS_MAX);
         let mut jobs = Vec::new();
         let mut is_synced = true;
         let mut result = Ok(());
@@ -90,7 +90,7 @@ impl Committer {
 
     fn commit(
         &mut self,
-        heads: &mut Heads,
+        heads: &mut Generations<Head>,
         jobs: &mut Vec<Box<dyn Job>>,
         is_synced: &mut bool,
     ) -> Result<(), fjall::Error> {
