@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::record::Records;
 use super::refusal::Refusal;
 use super::tlv::Tlvs;
-use super::writer::Writer;
+use super::writer::{Fixed, Writer};
 use crate::model::{
     ConversationId, DeviceId, EphemeralKind, Epoch, Ordinal, Sequence, Timestamp, UserId,
 };
@@ -225,8 +225,16 @@ impl<'a> ServerFrame<'a> {
     }
 
     /// Appends the frame.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only the most frequent are laid out first")]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        Writer::new(out).frame(self.kind(), |body| self.write(body));
+        match self {
+            Self::Sent { rid, sequence, ordinal, sent_at, duplicate } => {
+                let fixed = sent(*rid, (*sequence, *ordinal), *sent_at, *duplicate);
+                Writer::new(out).frame_of(frame::SENT, &fixed);
+            }
+            Self::Entry(entry) => entry.encode(out),
+            other => Writer::new(out).frame(other.kind(), |body| other.write(body)),
+        }
     }
 
     fn write(&self, body: &mut Writer<'_>) {
@@ -240,11 +248,7 @@ impl<'a> ServerFrame<'a> {
                 }
             }
             Self::Sent { rid, sequence, ordinal, sent_at, duplicate } => {
-                for number in [*rid, sequence.get(), ordinal.get()] {
-                    body.varint(number);
-                }
-                body.ts(*sent_at);
-                body.u8(u8::from(*duplicate));
+                body.raw(sent(*rid, (*sequence, *ordinal), *sent_at, *duplicate).as_bytes());
             }
             Self::Entry(entry) => entry.write(body),
             Self::Cursor(cursor) => cursor.write(body),
@@ -268,6 +272,17 @@ impl<'a> ServerFrame<'a> {
             }
         }
     }
+}
+
+/// The fields of SENT.
+fn sent(rid: u64, at: (Sequence, Ordinal), sent_at: Timestamp, duplicate: bool) -> Fixed {
+    let mut fields = Fixed::new();
+    for number in [rid, at.0.get(), at.1.get()] {
+        fields.varint(number);
+    }
+    fields.ts(sent_at);
+    fields.u8(u8::from(duplicate));
+    fields
 }
 
 impl Welcome {
