@@ -23,12 +23,7 @@ impl CursorTable {
     /// Moves a cursor on.
     pub(super) fn advance(&self, advance: CursorAdvance) {
         let CursorAdvance { user, conversation, cursor } = advance;
-        let key = (user, conversation);
-        if let Some(mut known) = self.unwritten.get_mut(&key) {
-            known.merge(&cursor);
-            return;
-        }
-        self.unwritten.entry(key).or_default().merge(&cursor);
+        self.unwritten.entry((user, conversation)).or_default().merge(&cursor);
     }
 
     /// Adds to a stored cursor what is not written yet.

@@ -225,16 +225,8 @@ impl<'a> ServerFrame<'a> {
     }
 
     /// Appends the frame.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only the most frequent are laid out first")]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Sent { rid, sequence, ordinal, sent_at, duplicate } => {
-                let fixed = sent(*rid, (*sequence, *ordinal), *sent_at, *duplicate);
-                Writer::new(out).frame_of(frame::SENT, &fixed);
-            }
-            Self::Entry(entry) => entry.encode(out),
-            other => Writer::new(out).frame(other.kind(), |body| other.write(body)),
-        }
+        Writer::new(out).frame(self.kind(), |body| self.write(body));
     }
 
     fn write(&self, body: &mut Writer<'_>) {
@@ -248,7 +240,13 @@ impl<'a> ServerFrame<'a> {
                 }
             }
             Self::Sent { rid, sequence, ordinal, sent_at, duplicate } => {
-                body.raw(sent(*rid, (*sequence, *ordinal), *sent_at, *duplicate).as_bytes());
+                let mut fixed = Fixed::new();
+                for number in [*rid, sequence.get(), ordinal.get()] {
+                    fixed.varint(number);
+                }
+                fixed.ts(*sent_at);
+                fixed.u8(u8::from(*duplicate));
+                body.raw(fixed.as_bytes());
             }
             Self::Entry(entry) => entry.write(body),
             Self::Cursor(cursor) => cursor.write(body),
@@ -272,17 +270,6 @@ impl<'a> ServerFrame<'a> {
             }
         }
     }
-}
-
-/// The fields of SENT.
-fn sent(rid: u64, at: (Sequence, Ordinal), sent_at: Timestamp, duplicate: bool) -> Fixed {
-    let mut fields = Fixed::new();
-    for number in [rid, at.0.get(), at.1.get()] {
-        fields.varint(number);
-    }
-    fields.ts(sent_at);
-    fields.u8(u8::from(duplicate));
-    fields
 }
 
 impl Welcome {

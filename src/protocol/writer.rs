@@ -123,14 +123,6 @@ impl<'o> Writer<'o> {
         self.nested(write);
     }
 
-    /// A frame that is nothing but fixed fields.
-    pub(crate) fn frame_of(&mut self, kind: u8, fixed: &Fixed) {
-        let body = fixed.as_bytes();
-        self.out.reserve(1 + VARINT_BYTES_MAX + body.len());
-        self.u8(kind);
-        self.bytes(body);
-    }
-
     /// A tagged value.
     pub(crate) fn tlv(&mut self, tag: u64, write: impl FnOnce(&mut Writer<'_>)) {
         self.varint(tag);

@@ -176,10 +176,6 @@ impl Change for KeepTime {
     const DURABLE: bool = false;
     const GROWS: bool = false;
 
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
-
     fn stage(self, draft: &mut Draft<'_>) -> Result<(), StoreError> {
         let key = keys::latest_time();
         if draft.get::<Timestamp>(&key)?.is_none_or(|kept| kept < self.0) {

@@ -48,8 +48,10 @@ pub(super) trait Change: Send + 'static {
     /// Whether it takes space for good, and so is refused when space is short.
     const GROWS: bool = true;
 
-    /// About how much memory it takes while it waits.
-    fn bytes(&self) -> usize;
+    /// About how much memory it takes while it waits; more than its own size where it points to more.
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
 
     /// Whether it can come later as well, and so is refused while it would wait for too long.
     fn gives_way(&self) -> bool {
