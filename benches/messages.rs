@@ -14,6 +14,7 @@ use chat::{
     Done, Failure, NOW, Room, TEXT, Told, actor, conversation, granted, hello, id, masked, send,
 };
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use std::collections::VecDeque;
 use std::hint::black_box;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
@@ -98,7 +99,7 @@ fn owner(criterion: &mut Criterion) -> Result<(), Failure> {
     let owner = runtime.block_on(Owner::load(&chat, conversation()?))?;
     let mut owner = owner.ok_or("the conversation is unknown")?;
     let actor = actor(1)?;
-    let (mut number, mut batch, mut told) = (0, Vec::new(), Told::default());
+    let (mut number, mut batch, mut told) = (0, VecDeque::new(), Told::default());
     criterion.bench_function("owner/commit", |bencher| {
         bencher.iter_batched(
             || {

@@ -14,6 +14,7 @@ use chasqui::model::{ClientMessageId, Content, Entry, Message, Ordinal, Outcome,
 use chasqui::protocol::{ClientFrame, EntryEncoder, frames};
 use chasqui::session::{Limits, Session};
 use chasqui::shard::MemoryShard;
+use std::collections::VecDeque;
 use std::hint::black_box;
 
 /// How many SENDs one read brings where a client does not wait.
@@ -230,11 +231,11 @@ async fn commit(most: u64, count: u64) -> Result<(), Failure> {
         Ok(Request { actor: actor(1)?, action, lane: None, ticket: () })
     };
     let requests = (1..=most).map(request).collect::<Result<Vec<_>, Failure>>()?;
-    let (mut batch, mut told) = (Vec::new(), Told::default());
+    let (mut batch, mut told) = (VecDeque::new(), Told::default());
     // Taken and dropped alike, whatever the count.
     for (number, request) in (1..).zip(requests) {
         if number <= count {
-            batch.push(request);
+            batch.push_back(request);
             owner.commit(&chat, NOW, &mut batch, &mut told).await;
         }
     }

@@ -11,6 +11,7 @@ use super::{Settings, draw_client_message};
 use crate::model::{
     CommandError, Content, ErrorCode, Membership, Outcome, Sent, Sequence, Timestamp,
 };
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -35,12 +36,11 @@ impl<T> Owner<T> {
         &mut self,
         settings: &Settings,
         now: Timestamp,
-        requests: &mut Vec<Request<T>>,
+        requests: &mut VecDeque<Request<T>>,
         emits: &mut impl Emits<T>,
-    ) -> Draft<T> {
-        let buffers = std::mem::take(&mut self.buffers);
-        let mut draft = Draft::new(self.head, Rc::clone(&self.members), now, buffers);
-        for request in requests.drain(..) {
+    ) -> Box<Draft<T>> {
+        let mut draft = self.blank(now);
+        while let Some(request) = requests.pop_front() {
             match self.judge(settings, &draft, &request) {
                 Ok(Verdict::Append(contents)) => draft.push(request, contents),
                 Ok(Verdict::Answer(outcome)) => {
@@ -51,6 +51,17 @@ impl<T> Owner<T> {
             }
         }
         draft
+    }
+
+    /// An empty draft: the last one, if it was told.
+    fn blank(&mut self, now: Timestamp) -> Box<Draft<T>> {
+        match self.blank.take() {
+            Some(mut draft) => {
+                draft.renew(self.head, &self.members, now);
+                draft
+            }
+            None => Box::new(Draft::new(self.head, Rc::clone(&self.members), now)),
+        }
     }
 
     fn judge(

@@ -42,7 +42,8 @@ impl<T> Owner<T> {
                 return Err(StoreError::Unavailable);
             }
             for entry in &entries {
-                let audience = self.fold(chat, entry);
+                self.fold(chat, entry);
+                let audience = self.members.audience(entry);
                 let answer = draft.as_mut().and_then(|draft| draft.answer_of(entry));
                 emits.moved(self);
                 emits.entry(entry, &audience, answer);

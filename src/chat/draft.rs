@@ -1,5 +1,8 @@
 //! The draft of a batch: entries to be appended, and whose they are.
+//!
+//! It is written where it stays until its entries are told, and used again for the next batch.
 
+use super::effects::has_effects;
 use super::emits::{Answer, Emits};
 use super::in_flight::UnderWay;
 use super::members::Members;
@@ -13,20 +16,6 @@ use std::rc::Rc;
 /// What a request other than a send adds: contents, each with the id its entry carries.
 pub(super) type Contents = Vec<(ClientMessageId, Content)>;
 
-/// What drafts are written into, empty between two of them.
-#[derive(Debug)]
-pub(super) struct Buffers<T> {
-    entries: Vec<Entry>,
-    accepted: Vec<Accepted<T>>,
-    audiences: Vec<Rc<[UserId]>>,
-}
-
-impl<T> Default for Buffers<T> {
-    fn default() -> Self {
-        Self { entries: Vec::new(), accepted: Vec::new(), audiences: Vec::new() }
-    }
-}
-
 /// Entries to be appended, and whose they are.
 #[derive(Debug)]
 pub(super) struct Draft<T> {
@@ -34,8 +23,10 @@ pub(super) struct Draft<T> {
     pub(super) expected: Sequence,
     pub(super) accepted_at: Timestamp,
     pub(super) entries: Vec<Entry>,
+    /// Whether something beyond the log follows from an entry.
+    pub(super) has_effects: bool,
     accepted: Vec<Accepted<T>>,
-    /// Who may see each entry, once they are stored.
+    /// Who may see each entry, once they are stored; empty where all are the members' to see.
     pub(super) audiences: Vec<Rc<[UserId]>>,
     /// Where the log will end.
     pub(super) head: Head,
@@ -70,22 +61,27 @@ enum Wish {
 
 impl<T> Draft<T> {
     /// An empty draft on top of what is committed.
-    pub(super) fn new(
-        head: Head,
-        members: Rc<Members>,
-        now: Timestamp,
-        buffers: Buffers<T>,
-    ) -> Self {
-        let Buffers { entries, accepted, audiences } = buffers;
+    pub(super) fn new(head: Head, members: Rc<Members>, now: Timestamp) -> Self {
         Self {
             expected: head.sequence,
             accepted_at: now,
-            entries,
-            accepted,
-            audiences,
+            entries: Vec::new(),
+            has_effects: false,
+            accepted: Vec::new(),
+            audiences: Vec::new(),
             head,
             members,
             under_way: None,
+        }
+    }
+
+    /// Puts a draft whose entries are told on top of what is committed now.
+    pub(super) fn renew(&mut self, head: Head, members: &Rc<Members>, now: Timestamp) {
+        self.expected = head.sequence;
+        self.accepted_at = now;
+        self.head = head;
+        if !Rc::ptr_eq(&self.members, members) {
+            self.members = Rc::clone(members);
         }
     }
 
@@ -151,6 +147,7 @@ impl<T> Draft<T> {
             erased: None,
         };
         self.head = Head::from(&entry);
+        self.has_effects |= has_effects(&entry);
         if let Content::Member { .. } = entry.content {
             Rc::make_mut(&mut self.members).fold(&entry);
         }
@@ -172,29 +169,32 @@ impl<T> Draft<T> {
     }
 
     /// Tells the entries, which are stored, each to its audience and each request answered in the place
-    /// of its last one. Gives its buffers back.
+    /// of its last one. `members` see what has no audience of its own. Leaves it empty.
     pub(super) fn answer(
-        self,
+        &mut self,
         conversation: ConversationId,
+        members: &Rc<[UserId]>,
         emits: &mut impl Emits<T>,
-    ) -> Buffers<T> {
-        let Self { mut entries, mut accepted, mut audiences, .. } = self;
-        let mut requests = accepted.drain(..).peekable();
-        for (index, (entry, audience)) in entries.drain(..).zip(audiences.drain(..)).enumerate() {
+    ) {
+        let mut requests = self.accepted.iter_mut().peekable();
+        for (index, entry) in self.entries.iter().enumerate() {
+            let audience = self.audiences.get(index).unwrap_or(members);
             let Some(request) = requests.next_if(|next| next.last == index) else {
-                emits.entry(&entry, &audience, None);
+                emits.entry(entry, audience, None);
                 continue;
             };
-            let Accepted { wish, ticket, twins, .. } = request;
-            let answer = wish.answer();
-            emits.entry(&entry, &audience, ticket.map(|ticket| (ticket, answer)));
-            for twin in twins {
-                emits
-                    .reply(twin.ticket, Ok(answer.outcome(conversation, Head::from(&entry), true)));
+            let answer = request.wish.answer();
+            emits.entry(entry, audience, request.ticket.take().map(|ticket| (ticket, answer)));
+            for twin in request.twins.drain(..) {
+                let outcome = answer.outcome(conversation, Head::from(entry), true);
+                emits.reply(twin.ticket, Ok(outcome));
             }
         }
-        drop(requests);
-        Buffers { entries, accepted, audiences }
+        self.entries.clear();
+        self.accepted.clear();
+        self.audiences.clear();
+        self.has_effects = false;
+        self.under_way = None;
     }
 
     /// Takes out the requests that have no answer yet, in order. The entries stay: they may yet prove

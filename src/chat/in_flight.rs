@@ -19,10 +19,11 @@ impl InFlight {
     /// Notes an append whose entries carry `sent_at` or later, until the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>, sent_at: Timestamp) -> UnderWay {
         let mut stamps = self.stamps();
-        let index = stamps.partition_point(|(stamp, _)| *stamp < sent_at);
-        match stamps.get_mut(index) {
+        // Looked for from the end, since time goes on.
+        let before = stamps.iter().rposition(|(stamp, _)| *stamp <= sent_at);
+        match before.and_then(|index| stamps.get_mut(index)) {
             Some((stamp, count)) if *stamp == sent_at => *count += 1,
-            Some(_) | None => stamps.insert(index, (sent_at, 1)),
+            Some(_) | None => stamps.insert(before.map_or(0, |index| index + 1), (sent_at, 1)),
         }
         drop(stamps);
         UnderWay { in_flight: Arc::clone(self), sent_at }
@@ -48,11 +49,12 @@ pub(super) struct UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut stamps = self.in_flight.stamps();
-        let index = stamps.partition_point(|(stamp, _)| *stamp < self.sent_at);
+        let Some(index) = stamps.iter().position(|(stamp, _)| *stamp == self.sent_at) else {
+            return;
+        };
         match stamps.get_mut(index) {
             Some((_, count)) if *count > 1 => *count -= 1,
-            Some(_) => drop(stamps.remove(index)),
-            None => {}
+            Some(_) | None => drop(stamps.remove(index)),
         }
     }
 }

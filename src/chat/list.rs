@@ -203,7 +203,7 @@ fn preview(mut entry: Entry, bytes_max: usize) -> Entry {
             *text = text.truncated(bytes_max);
         }
         Content::Opaque { body, attributes, .. } => {
-            body.truncate(bytes_max);
+            *body = body.get(..bytes_max).unwrap_or(body).into();
             attributes.clear();
         }
         Content::Member { users, .. } => users.truncate(bytes_max / 8),

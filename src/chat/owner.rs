@@ -7,7 +7,7 @@
 
 use super::Chat;
 use super::cursors::Known;
-use super::draft::{Buffers, Draft};
+use super::draft::Draft;
 use super::effects::{Unwritten, has_effects};
 use super::emits::Emits;
 use super::fetch::body_bytes;
@@ -20,6 +20,7 @@ use crate::model::{
 };
 use crate::store::{Append, Appended, Direction, Range, Store, StoreError};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// The most requests that become one append.
@@ -35,8 +36,8 @@ const STALE_ATTEMPTS_MAX: usize = 5;
 /// A connection's place between two RESUMEs: what a refusal holds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lane {
-    /// The connection, by any two numbers that are its own while it lives.
-    pub connection: (u64, u64),
+    /// The connection, by any three numbers that are its own while it lives.
+    pub connection: [u32; 3],
     /// How many RESUMEs it had sent.
     pub resumes: u32,
 }
@@ -116,11 +117,11 @@ pub struct Owner<T> {
     pub(super) head: Head,
     pub(super) recent: Recent,
     pub(super) holds: Vec<(Lane, Timestamp)>,
-    pub(super) doubt: Option<Draft<T>>,
+    pub(super) doubt: Option<Box<Draft<T>>>,
     /// Effects of stored entries that could not be written yet.
     pub(super) unwritten: Unwritten,
-    /// Those of the last draft, for the next one.
-    pub(super) buffers: Buffers<T>,
+    /// The last draft, told and empty, for the next batch.
+    pub(super) blank: Option<Box<Draft<T>>>,
     known: Rc<Known>,
 }
 
@@ -154,7 +155,7 @@ impl<T> Owner<T> {
             holds: Vec::new(),
             doubt: None,
             unwritten: Unwritten::default(),
-            buffers: Buffers::default(),
+            blank: None,
             known: Rc::default(),
         };
         if let Some(pending) = pending {
@@ -187,7 +188,7 @@ impl<T> Owner<T> {
 
     /// Gives back what it needs only while it works.
     pub fn rest(&mut self) {
-        self.buffers = Buffers::default();
+        self.blank = None;
     }
 
     /// How many entries it remembers.
@@ -207,14 +208,14 @@ impl<T> Owner<T> {
         &mut self,
         chat: &Chat<S>,
         now: Timestamp,
-        requests: &mut Vec<Request<T>>,
+        requests: &mut VecDeque<Request<T>>,
         emits: &mut impl Emits<T>,
     ) {
         self.forget_holds(now);
         if self.is_unsettled() {
             self.write_effects(chat).await;
             let undecided = self.resolve(chat, emits).await;
-            requests.splice(..0, undecided);
+            undecided.into_iter().rev().for_each(|request| requests.push_front(request));
         }
         for _ in 0..STALE_ATTEMPTS_MAX {
             if requests.is_empty() {
@@ -235,14 +236,15 @@ impl<T> Owner<T> {
         &mut self,
         chat: &Chat<S>,
         now: Timestamp,
-        requests: &mut Vec<Request<T>>,
+        requests: &mut VecDeque<Request<T>>,
         emits: &mut impl Emits<T>,
     ) -> Result<(), CommandError> {
         if self.doubt.is_some() {
             return Err(CommandError::outcome_unknown());
         }
-        if !self.needs_no_look_back(requests) {
-            self.look_back(chat, requests, emits).await.map_err(|error| unapplied(&error))?;
+        let all = requests.make_contiguous();
+        if !self.needs_no_look_back(all) {
+            self.look_back(chat, all, emits).await.map_err(|error| unapplied(&error))?;
         }
         let mut draft = self.admit(chat.settings(), now, requests, emits);
         let Some(first) = draft.entries.first() else { return Ok(()) };
@@ -270,7 +272,7 @@ impl<T> Owner<T> {
             conversation: self.conversation.id,
             expected: draft.expected,
             entries: Cow::Borrowed(&draft.entries),
-            has_effects: draft.entries.iter().any(has_effects),
+            has_effects: draft.has_effects,
         }
     }
 
@@ -279,22 +281,26 @@ impl<T> Owner<T> {
     pub(super) async fn applied<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        mut draft: Draft<T>,
+        mut draft: Box<Draft<T>>,
         emits: &mut impl Emits<T>,
     ) {
         for entry in &draft.entries {
-            draft.audiences.push(self.fold(chat, entry));
+            self.fold(chat, entry);
+            if draft.has_effects {
+                draft.audiences.push(self.members.audience(entry));
+            }
         }
         if !self.unwritten.is_empty() {
             self.write_effects(chat).await;
         }
         emits.moved(self);
-        self.buffers = draft.answer(self.conversation.id, emits);
+        draft.answer(self.conversation.id, self.members.current(), emits);
+        self.blank = Some(draft);
     }
 
     /// Folds an entry into everything known, and notes what follows from it. Also what follows from
     /// another writer's entry: should that writer fail, it is written all the same.
-    pub(super) fn fold<S: Store>(&mut self, chat: &Chat<S>, entry: &Entry) -> Rc<[UserId]> {
+    pub(super) fn fold<S: Store>(&mut self, chat: &Chat<S>, entry: &Entry) {
         self.head = Head::from(entry);
         self.recent.push(entry);
         self.advance_sender(chat, entry);
@@ -302,7 +308,6 @@ impl<T> Owner<T> {
             let follows = self.fold_state(entry);
             self.unwritten.extend(follows);
         }
-        self.members.audience(entry)
     }
 
     /// Sending shows that one has read what came before.

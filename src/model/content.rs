@@ -1,9 +1,13 @@
 //! What an entry says: one variant per entry kind that the server understands, and [`Content::Opaque`]
 //! for the kinds it only carries.
+//!
+//! A content is moved several times between the frame it came in and the entry it becomes, so it is
+//! small: what is long lies elsewhere, and what is mostly absent takes a word.
 
 use super::{DeviceId, DeviceName, MediaId, Role, Sequence, Title, UserId};
 use bytes::Bytes;
 use std::hash::Hasher;
+use thin_vec::ThinVec;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// The kind number of an entry, as on the wire.
@@ -53,26 +57,24 @@ impl EntryKind {
     }
 }
 
-/// UTF-8 text in shared bytes, so that it is copied once on its way from socket to log.
+/// Text, copied once on its way from socket to log.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Text(Bytes);
+pub struct Text(Box<str>);
 
 impl Text {
-    /// Checks that `bytes` are UTF-8; `None` if not.
-    pub fn new(bytes: Bytes) -> Option<Self> {
-        std::str::from_utf8(&bytes).ok()?;
-        Some(Self(bytes))
+    /// Copies `bytes` if they are UTF-8; `None` if not.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().map(Self::from)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        // Checked once in `new`; the check again is cheaper than an unsafe block is dear.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 
     /// Its bytes.
-    pub fn as_bytes(&self) -> &Bytes {
-        &self.0
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 
     /// Whether there are no bytes.
@@ -83,20 +85,20 @@ impl Text {
     /// The longest prefix of at most `bytes_max` bytes that ends at a character.
     #[must_use]
     pub fn truncated(&self, bytes_max: usize) -> Self {
-        let end = self.as_str().floor_char_boundary(bytes_max);
-        Self(self.0.slice(..end))
+        let end = self.0.floor_char_boundary(bytes_max);
+        Self::from(self.0.get(..end).unwrap_or_default())
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Bytes::from(text))
+        Self(text.into())
     }
 }
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(text.into())
     }
 }
 
@@ -134,11 +136,11 @@ pub struct Message {
     /// The text; may be empty beside an attachment.
     pub text: Text,
     /// Files it carries.
-    pub attachments: Vec<Attachment>,
+    pub attachments: ThinVec<Attachment>,
     /// The entry it answers.
     pub reply_to: Option<Sequence>,
     /// The people it names.
-    pub mentions: Vec<UserId>,
+    pub mentions: ThinVec<UserId>,
 }
 
 /// Messages without more, up to so many bytes, are hashed in one go: most are such.
@@ -146,6 +148,14 @@ const SHORT_BYTES_MAX: usize = 232;
 
 /// The three numbers in front of the text and behind it.
 const SHORT_NUMBERS_BYTES: usize = 3 * 8;
+
+/// A text alone.
+impl From<Text> for Message {
+    fn from(text: Text) -> Self {
+        let (attachments, mentions) = Default::default();
+        Self { text, attachments, reply_to: None, mentions }
+    }
+}
 
 impl Message {
     /// The fingerprint of a short text without anything else.
@@ -273,11 +283,13 @@ pub enum Content {
         /// The kind.
         kind: EntryKind,
         /// The body.
-        body: Bytes,
+        body: Box<[u8]>,
         /// Tagged values from tag 64 on, tags ascending.
-        attributes: Vec<(u64, Bytes)>,
+        attributes: ThinVec<(u64, Bytes)>,
     },
 }
+
+const _: () = assert!(size_of::<Content>() <= 48, "a content is moved several times");
 
 impl Content {
     /// The kind number of this content.
@@ -302,7 +314,7 @@ impl Content {
             Self::Message(message) => *message = Message::default(),
             Self::Edit { text, .. } | Self::Reaction { emoji: text, .. } => *text = Text::default(),
             Self::Opaque { body, attributes, .. } => {
-                body.clear();
+                *body = Box::default();
                 attributes.clear();
             }
             Self::Unsend { .. }

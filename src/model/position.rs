@@ -1,42 +1,54 @@
 //! Positions in a log and in time.
 
 use super::NUMBER_MAX;
+use std::num::NonZeroU64;
+
+/// What stands for [`NUMBER_MAX`].
+const MAX: NonZeroU64 = NonZeroU64::MIN.saturating_add(NUMBER_MAX);
 
 macro_rules! position {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(u64);
+        ///
+        /// Held as one more than the number, so that an `Option` of it takes no more room.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(NonZeroU64);
 
         impl $name {
             /// Before the first.
-            pub const ZERO: Self = Self(0);
+            pub const ZERO: Self = Self(NonZeroU64::MIN);
             /// The first.
-            pub const FIRST: Self = Self(1);
+            pub const FIRST: Self = Self::ZERO.next();
             /// The largest that the protocol carries.
-            pub const MAX: Self = Self(NUMBER_MAX);
+            pub const MAX: Self = Self(MAX);
 
             /// Wraps a number up to [`NUMBER_MAX`]; `None` above it.
             pub const fn new(number: u64) -> Option<Self> {
-                if number <= NUMBER_MAX { Some(Self(number)) } else { None }
+                if number > NUMBER_MAX {
+                    return None;
+                }
+                Some(Self(NonZeroU64::MIN.saturating_add(number)))
             }
 
             /// The number.
             pub const fn get(self) -> u64 {
-                self.0
+                self.0.get() - 1
             }
 
             /// The position `count` further on, at most [`Self::MAX`].
             #[must_use]
             pub const fn plus(self, count: u64) -> Self {
                 let sum = self.0.saturating_add(count);
-                if sum > NUMBER_MAX { Self::MAX } else { Self(sum) }
+                if sum.get() > NUMBER_MAX { Self(MAX) } else { Self(sum) }
             }
 
             /// The position `count` earlier, at least [`Self::ZERO`].
             #[must_use]
             pub const fn minus(self, count: u64) -> Self {
-                Self(self.0.saturating_sub(count))
+                match NonZeroU64::new(self.0.get().saturating_sub(count)) {
+                    Some(less) => Self(less),
+                    None => Self::ZERO,
+                }
             }
 
             /// The next position, at most [`Self::MAX`].
@@ -47,13 +59,25 @@ macro_rules! position {
 
             /// How many positions lie after `earlier`, up to and including this one.
             pub const fn since(self, earlier: Self) -> u64 {
-                self.0.saturating_sub(earlier.0)
+                self.0.get().saturating_sub(earlier.0.get())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::ZERO
             }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
+                self.get().fmt(f)
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.get())
             }
         }
     };
@@ -68,6 +92,8 @@ position! {
     /// The number of entries up to a position that count as unread; 0 before the first.
     Ordinal
 }
+
+const _: () = assert!(size_of::<Option<Sequence>>() == 8, "an absent position takes no room");
 
 /// A moment: milliseconds since 1970, below 2^48 so that it fits its six bytes on the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -128,8 +128,8 @@ impl<'a> ClientFrame<'a> {
         }
         let mut body = frame.reader();
         let decoded = match frame.kind {
+            frame::SEND => return SendFrame::read(body).map(|send| Some(Self::Send(send))),
             frame::HELLO => return Self::hello(body).map(Some),
-            frame::SEND => return Self::send(body).map(Some),
             frame::SYNC => return Self::sync(body).map(Some),
             frame::FETCH => return Self::fetch(body).map(Some),
             frame::PING => Self::Ping { nonce: body.varint()? },
@@ -161,26 +161,6 @@ impl<'a> ClientFrame<'a> {
         }))
     }
 
-    fn send(mut body: Reader<'a>) -> Result<Self, ProtocolError> {
-        let offset = body.offset();
-        let rid = body.non_zero("rid")?;
-        let (conversation, client_message) = (body.varint()?, body.varint()?);
-        let (floor, kind) = (body.varint()?, body.varint()?);
-        let bytes = body.bytes()?;
-        let tlvs = Tlvs::parse(body)?;
-        let zero = |name| ProtocolError::refusing(rid, Fault::Zero(name), offset);
-        let floor = Sequence::new(floor).filter(|floor| *floor > Sequence::ZERO);
-        Ok(Self::Send(SendFrame {
-            rid,
-            conversation: ConversationId::new(conversation).ok_or(zero("conversation"))?,
-            client_message: ClientMessageId::new(client_message).ok_or(zero("cmid"))?,
-            floor: floor.ok_or(zero("floor"))?,
-            kind,
-            body: bytes,
-            tlvs,
-        }))
-    }
-
     fn sync(mut body: Reader<'a>) -> Result<Self, ProtocolError> {
         let rid = body.non_zero("rid")?;
         let (limit, token) = (body.varint()?, body.bytes()?);
@@ -195,8 +175,8 @@ impl<'a> ClientFrame<'a> {
         let (from, to) = (body.sequence()?, body.sequence()?);
         Tlvs::parse(body)?.refuse_unknown(&[]).map_err(|error| error.for_rid(rid))?;
         let conversation = ConversationId::new(conversation);
-        let zero = at.error(Fault::Zero("conversation")).for_rid(rid);
-        Ok(Self::Fetch { rid, conversation: conversation.ok_or(zero)?, from, to })
+        let zero = || at.error(Fault::Zero("conversation")).for_rid(rid);
+        Ok(Self::Fetch { rid, conversation: conversation.ok_or_else(zero)?, from, to })
     }
 
     /// The type of the frame.
@@ -261,7 +241,28 @@ impl Hello<'_> {
     }
 }
 
-impl SendFrame<'_> {
+impl<'a> SendFrame<'a> {
+    #[inline]
+    fn read(mut body: Reader<'a>) -> Result<Self, ProtocolError> {
+        let offset = body.offset();
+        let rid = body.non_zero("rid")?;
+        let (conversation, client_message) = (body.varint()?, body.varint()?);
+        let (floor, kind) = (body.varint()?, body.varint()?);
+        let bytes = body.bytes()?;
+        let tlvs = Tlvs::parse(body)?;
+        let zero = |name| move || ProtocolError::refusing(rid, Fault::Zero(name), offset);
+        let floor = Sequence::new(floor).filter(|floor| *floor > Sequence::ZERO);
+        Ok(Self {
+            rid,
+            conversation: ConversationId::new(conversation).ok_or_else(zero("conversation"))?,
+            client_message: ClientMessageId::new(client_message).ok_or_else(zero("cmid"))?,
+            floor: floor.ok_or_else(zero("floor"))?,
+            kind,
+            body: bytes,
+            tlvs,
+        })
+    }
+
     fn write(&self, body: &mut Writer<'_>) {
         let (conversation, client_message) = (self.conversation.get(), self.client_message.get());
         for number in [self.rid, conversation, client_message, self.floor.get(), self.kind] {

@@ -10,7 +10,7 @@ use super::error::{Fault, ProtocolError};
 use super::reader::Reader;
 use super::tlv::Tlvs;
 use super::varint;
-use super::writer::{Fixed, VARINT_BYTES_MAX, Writer};
+use super::writer::{Fixed, Writer};
 use crate::model::{ClientMessageId, ConversationId, Entry, Ordinal, Sequence, Timestamp, UserId};
 
 /// One entry of a log.
@@ -46,8 +46,8 @@ impl<'a> EntryFrame<'a> {
         let (client_message, tlvs) = match all.split_first() {
             Some((first, rest)) if first.tag == tag::entry::CMID => {
                 let number = first.reader().varint()?;
-                let zero = ProtocolError::closing(Fault::Zero("cmid"), first.offset);
-                (Some(ClientMessageId::new(number).ok_or(zero)?), rest)
+                let zero = || ProtocolError::closing(Fault::Zero("cmid"), first.offset);
+                (Some(ClientMessageId::new(number).ok_or_else(zero)?), rest)
             }
             _ => (None, all),
         };
@@ -64,6 +64,7 @@ impl<'a> EntryFrame<'a> {
         })
     }
 
+    /// Writes the body of the frame, where it stands in another one.
     pub(crate) fn write(&self, body: &mut Writer<'_>) {
         body.raw(self.fixed().as_bytes());
         self.write_rest(body);
@@ -71,18 +72,24 @@ impl<'a> EntryFrame<'a> {
 
     /// Appends the frame. Its length is known before, so nothing has to be moved.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let fixed = self.fixed();
-        let (fixed, tlvs) = (fixed.as_bytes(), self.tlvs.as_bytes());
         let cmid = self.client_message.map_or(0, |id| 2 + varint::encoded_len(id.get()));
-        let len = fixed.len() + self.body.len() + cmid + tlvs.len();
-        out.reserve(1 + VARINT_BYTES_MAX + len);
+        let rest = self.body.len() + cmid + self.tlvs.as_bytes().len();
+        let mut fixed = self.fixed();
+        let fixed = fixed.framed(frame::ENTRY, rest);
+        out.reserve(fixed.len() + rest);
         let mut out = Writer::new(out);
-        out.u8(frame::ENTRY);
-        out.count(len);
         out.raw(fixed);
         self.write_rest(&mut out);
     }
 
+    #[inline]
+    fn write_rest(&self, out: &mut Writer<'_>) {
+        out.raw(self.body);
+        out.tlv_optional(tag::entry::CMID, self.client_message.map(ClientMessageId::get));
+        self.tlvs.write(out);
+    }
+
+    #[inline]
     fn fixed(&self) -> Fixed {
         let mut fixed = Fixed::new();
         fixed.varint(self.conversation.get());
@@ -93,12 +100,6 @@ impl<'a> EntryFrame<'a> {
         fixed.varint(self.kind);
         fixed.varint(u64::try_from(self.body.len()).unwrap_or(u64::MAX));
         fixed
-    }
-
-    fn write_rest(&self, out: &mut Writer<'_>) {
-        out.raw(self.body);
-        out.tlv_optional(tag::entry::CMID, self.client_message.map(ClientMessageId::get));
-        self.tlvs.write(out);
     }
 }
 

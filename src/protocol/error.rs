@@ -112,33 +112,54 @@ impl Fault {
     }
 }
 
-/// A fault, where it lies and whom it concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{fault} (at byte {offset})")]
-pub struct ProtocolError {
-    /// What is wrong.
-    pub fault: Fault,
-    /// Where: bytes from the start of the message.
-    pub offset: usize,
-    /// The request that alone is refused for it; `None` closes the connection.
-    pub rid: Option<u64>,
+/// A fault, where it lies and whom it concerns. It is one pointer, so that what decodes well is
+/// returned in registers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} (at byte {})", .0.fault, .0.offset)]
+pub struct ProtocolError(Box<Located>);
+
+const _: () = assert!(size_of::<Result<&[u8], ProtocolError>>() == 16, "two registers");
+
+/// What a [`ProtocolError`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Located {
+    fault: Fault,
+    offset: usize,
+    rid: Option<u64>,
 }
 
 impl ProtocolError {
     /// A fault that closes the connection.
-    pub const fn closing(fault: Fault, offset: usize) -> Self {
-        Self { fault, offset, rid: None }
+    #[cold]
+    pub fn closing(fault: Fault, offset: usize) -> Self {
+        Self(Box::new(Located { fault, offset, rid: None }))
     }
 
     /// A fault that refuses one request.
-    pub const fn refusing(rid: u64, fault: Fault, offset: usize) -> Self {
-        Self { fault, offset, rid: Some(rid) }
+    #[cold]
+    pub fn refusing(rid: u64, fault: Fault, offset: usize) -> Self {
+        Self(Box::new(Located { fault, offset, rid: Some(rid) }))
+    }
+
+    /// What is wrong.
+    pub const fn fault(&self) -> Fault {
+        self.0.fault
+    }
+
+    /// Where: bytes from the start of the message.
+    pub const fn offset(&self) -> usize {
+        self.0.offset
+    }
+
+    /// The request that alone is refused for it; `None` closes the connection.
+    pub const fn rid(&self) -> Option<u64> {
+        self.0.rid
     }
 
     /// The code of the ERROR that answers it: where it closes, a bad value is as malformed as a bad
     /// layout.
     pub const fn code(&self) -> ErrorCode {
-        match (self.rid, self.fault.code()) {
+        match (self.rid(), self.fault().code()) {
             (None, ErrorCode::Invalid) => ErrorCode::Malformed,
             (_, code) => code,
         }
@@ -146,12 +167,20 @@ impl ProtocolError {
 
     /// Whether the connection closes (4501).
     pub const fn closes(&self) -> bool {
-        self.rid.is_none()
+        self.rid().is_none()
     }
 
     /// The same fault, refusing one request instead of closing.
     #[must_use]
-    pub(crate) const fn for_rid(self, rid: u64) -> Self {
-        Self { rid: Some(rid), ..self }
+    pub(crate) fn for_rid(mut self, rid: u64) -> Self {
+        self.0.rid = Some(rid);
+        self
+    }
+
+    /// The same fault, lying no earlier than `offset`.
+    #[must_use]
+    pub(crate) fn no_earlier_than(mut self, offset: usize) -> Self {
+        self.0.offset = self.0.offset.max(offset);
+        self
     }
 }

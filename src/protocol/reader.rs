@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A fault that lies where the next field begins.
-    pub(crate) const fn error(&self, fault: Fault) -> ProtocolError {
+    pub(crate) fn error(&self, fault: Fault) -> ProtocolError {
         ProtocolError::closing(fault, self.offset)
     }
 

@@ -45,7 +45,7 @@ impl<'a> Refusal<'a> {
     pub fn of_protocol(error: &ProtocolError, text: &'a str) -> Self {
         let flags = if error.closes() { 0 } else { error_flag::NOT_APPLIED };
         Self {
-            rid: error.rid.unwrap_or(0),
+            rid: error.rid().unwrap_or(0),
             code: error.code().number(),
             flags: u8::try_from(flags).unwrap_or_default(),
             retry_ms: 0,

@@ -226,11 +226,37 @@ impl<'a> ServerFrame<'a> {
 
     /// Appends the frame.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        Writer::new(out).frame(self.kind(), |body| self.write(body));
+        match self {
+            Self::Entry(entry) => entry.encode(out),
+            Self::Sent { rid, sequence, ordinal, sent_at, duplicate } => {
+                let mut fixed = Fixed::new();
+                for number in [*rid, sequence.get(), ordinal.get()] {
+                    fixed.varint(number);
+                }
+                fixed.ts(*sent_at);
+                fixed.u8(u8::from(*duplicate));
+                out.extend_from_slice(fixed.framed(frame::SENT, 0));
+            }
+            Self::Welcome(_)
+            | Self::Error(_)
+            | Self::Ping { .. }
+            | Self::Pong { .. }
+            | Self::Goaway(_)
+            | Self::Cursor(_)
+            | Self::Synced { .. }
+            | Self::Fetched { .. }
+            | Self::Resync { .. }
+            | Self::Ephemeral(_)
+            | Self::Presence { .. } => {
+                Writer::new(out).frame(self.kind(), |body| self.write(body));
+            }
+        }
     }
 
+    /// Writes the body of a frame whose length is not known before.
     fn write(&self, body: &mut Writer<'_>) {
         match self {
+            Self::Entry(_) | Self::Sent { .. } => {}
             Self::Welcome(welcome) => welcome.write(body),
             Self::Error(refusal) => refusal.write(body),
             Self::Ping { nonce } | Self::Pong { nonce } => body.varint(*nonce),
@@ -239,16 +265,6 @@ impl<'a> ServerFrame<'a> {
                     body.varint(number);
                 }
             }
-            Self::Sent { rid, sequence, ordinal, sent_at, duplicate } => {
-                let mut fixed = Fixed::new();
-                for number in [*rid, sequence.get(), ordinal.get()] {
-                    fixed.varint(number);
-                }
-                fixed.ts(*sent_at);
-                fixed.u8(u8::from(*duplicate));
-                body.raw(fixed.as_bytes());
-            }
-            Self::Entry(entry) => entry.write(body),
             Self::Cursor(cursor) => cursor.write(body),
             Self::Synced { rid, flags, token, records } => {
                 body.varint(*rid);

@@ -36,9 +36,16 @@ impl<'a> Tlvs<'a> {
     /// No values.
     pub const EMPTY: Self = Self { bytes: &[], offset: 0 };
 
-    /// Checks everything that `reader` has left.
-    pub(crate) fn parse(mut reader: Reader<'a>) -> Result<Self, ProtocolError> {
-        let tlvs = Self { bytes: reader.rest(), offset: reader.offset() };
+    /// Checks everything that `reader` has left: mostly nothing.
+    #[inline]
+    pub(crate) fn parse(reader: Reader<'a>) -> Result<Self, ProtocolError> {
+        if !reader.is_empty() {
+            Self::check(reader)?;
+        }
+        Ok(Self { bytes: reader.rest(), offset: reader.offset() })
+    }
+
+    fn check(mut reader: Reader<'a>) -> Result<(), ProtocolError> {
         let mut last = None;
         while !reader.is_empty() {
             let at = reader;
@@ -49,7 +56,7 @@ impl<'a> Tlvs<'a> {
             last = Some(tag);
             reader.bytes()?;
         }
-        Ok(tlvs)
+        Ok(())
     }
 
     /// Checks bytes that hold tagged values and nothing else.
@@ -86,10 +93,12 @@ impl<'a> Tlvs<'a> {
     }
 
     /// The first value and those after it.
+    #[inline]
     pub(crate) fn split_first(&self) -> Option<(Tlv<'a>, Self)> {
-        if self.is_empty() {
-            return None;
-        }
+        if self.is_empty() { None } else { self.split() }
+    }
+
+    fn split(&self) -> Option<(Tlv<'a>, Self)> {
         let mut reader = Reader::new(self.bytes, self.offset);
         let tag = reader.varint().ok()?;
         let value = reader.nested().ok()?;

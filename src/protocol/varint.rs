@@ -46,20 +46,27 @@ pub(crate) fn write(value: u64, place: &mut [u8]) {
     }
 }
 
-/// The bytes of `value`, and how many of them count.
+/// The bytes of `value`, and how many of them count: the first ones.
 #[inline]
 pub(crate) fn layout(value: u64) -> ([u8; 8], usize) {
     debug_assert!(value <= NUMBER_MAX, "{value} does not fit the protocol");
     let value = value.min(NUMBER_MAX);
-    let length = encoded_len(value);
-    let prefix: u64 = match length {
-        1 => 0b00,
-        2 => 0b01,
-        4 => 0b10,
-        _ => 0b11,
+    let (bits, length) = if value <= ONE_MAX {
+        (value << 56, 1)
+    } else if value <= TWO_MAX {
+        (value << 48 | 0b01 << 62, 2)
+    } else if value <= FOUR_MAX {
+        (value << 32 | 0b10 << 62, 4)
+    } else {
+        (value | 0b11 << 62, 8)
     };
-    // From the top, so that the bytes that count come first.
-    let bits = value << (64 - 8 * length) | prefix << 62;
+    (bits.to_be_bytes(), length)
+}
+
+/// The bytes of `value`, and how many of them count: the last ones.
+pub(crate) fn layout_at_end(value: u64) -> ([u8; 8], usize) {
+    let (bytes, length) = layout(value);
+    let bits = u64::from_be_bytes(bytes) >> (64 - 8 * length);
     (bits.to_be_bytes(), length)
 }
 

@@ -10,49 +10,68 @@ const FIXED_BYTES_MAX: usize = 64;
 /// The longest varint, in bytes.
 pub(super) const VARINT_BYTES_MAX: usize = 8;
 
-/// Fixed fields that are written before the frame around them is, so that its length is known first.
+/// The most bytes in front of the fields: the type of the frame and its length.
+const HEAD_BYTES_MAX: usize = 1 + VARINT_BYTES_MAX;
+
+/// The fixed fields of a frame. They are written before its head is, so that its length is known first.
 #[derive(Debug)]
 pub(crate) struct Fixed {
-    bytes: [u8; FIXED_BYTES_MAX],
-    len: usize,
+    /// Room for the head, then the fields.
+    bytes: [u8; HEAD_BYTES_MAX + FIXED_BYTES_MAX],
+    /// Where the next field begins.
+    end: usize,
 }
 
 impl Fixed {
     /// No fields.
     pub(crate) const fn new() -> Self {
-        Self { bytes: [0; FIXED_BYTES_MAX], len: 0 }
+        Self { bytes: [0; HEAD_BYTES_MAX + FIXED_BYTES_MAX], end: HEAD_BYTES_MAX }
+    }
+
+    /// The fields.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(HEAD_BYTES_MAX..self.end).unwrap_or_default()
+    }
+
+    /// The head of the frame and the fields; `rest` bytes of the frame follow them.
+    pub(crate) fn framed(&mut self, kind: u8, rest: usize) -> &[u8] {
+        let len = self.end - HEAD_BYTES_MAX + rest;
+        let (bytes, width) = varint::layout_at_end(u64::try_from(len).unwrap_or(u64::MAX));
+        let start = HEAD_BYTES_MAX - width - 1;
+        if let Some([_, length @ ..]) = self.bytes.first_chunk_mut::<HEAD_BYTES_MAX>() {
+            *length = bytes;
+        }
+        if let Some(first) = self.bytes.get_mut(start) {
+            *first = kind;
+        }
+        self.bytes.get(start..self.end).unwrap_or_default()
     }
 
     pub(crate) fn varint(&mut self, value: u64) {
         let (bytes, len) = varint::layout(value);
         // What the value does not take is written over by the next one.
-        let place = self.bytes.get_mut(self.len..self.len + VARINT_BYTES_MAX);
+        let place = self.bytes.get_mut(self.end..self.end + VARINT_BYTES_MAX);
         debug_assert!(place.is_some(), "more fields than a frame has");
         if let Some(place) = place {
             place.copy_from_slice(&bytes);
-            self.len += len;
+            self.end += len;
         }
     }
 
     pub(crate) fn u8(&mut self, value: u8) {
-        if let Some(place) = self.bytes.get_mut(self.len) {
+        if let Some(place) = self.bytes.get_mut(self.end) {
             *place = value;
-            self.len += 1;
+            self.end += 1;
         }
     }
 
     /// Six bytes of milliseconds since 1970.
     pub(crate) fn ts(&mut self, at: Timestamp) {
         let [_, _, ts @ ..] = at.as_millis().to_be_bytes();
-        if let Some(place) = self.bytes.get_mut(self.len..self.len + ts.len()) {
+        if let Some(place) = self.bytes.get_mut(self.end..self.end + ts.len()) {
             place.copy_from_slice(&ts);
-            self.len += ts.len();
+            self.end += ts.len();
         }
-    }
-
-    /// Their bytes.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 

@@ -94,8 +94,8 @@ impl Active {
             Ok(None) => return Ok(()),
             Err(error) => error,
         };
-        let error = ProtocolError { offset: error.offset.max(frame.start()), ..error };
-        let Some(rid) = error.rid else { return Err(error) };
+        let error = error.no_earlier_than(frame.start());
+        let Some(rid) = error.rid() else { return Err(error) };
         if self.requests.contains(rid) {
             return Err(ProtocolError::closing(Fault::DuplicateRid(rid), frame.start()));
         }

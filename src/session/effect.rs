@@ -167,7 +167,7 @@ pub(super) trait Says: Effects {
 
     /// Refuses one request for what it sent.
     fn refuse_for(&mut self, error: &ProtocolError) {
-        let text = error.fault.to_string();
+        let text = error.fault().to_string();
         self.send(&ServerFrame::Error(Refusal::of_protocol(error, &text)));
     }
 

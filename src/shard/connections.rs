@@ -208,7 +208,7 @@ impl Connections {
         key: ConnectionKey,
         result: Result<Granted, GrantError>,
     ) -> bool {
-        let served = self.answered(key);
+        let served = self.answered(key).is_some();
         self.entrance.pass_through(key);
         if served {
             let actor = result.as_ref().ok().map(|granted| granted.actor);
@@ -228,14 +228,16 @@ impl Connections {
         rid: u64,
         result: &Result<Outcome, CommandError>,
     ) {
-        if self.answered(key) {
-            self.step(key, |session, _, _, effects| session.handle_outcome(rid, result, effects));
+        let Some(phase) = self.answered(key) else { return };
+        self.step(key, |session, _, _, effects| session.handle_outcome(rid, result, effects));
+        if phase == Phase::Finishing {
             self.settle(key);
         }
     }
 
     /// Queues a push, a WebSocket message with its head, unless the connection is gone, full, has
     /// not asked for such pushes or has not been welcomed yet: then its first SYNC will tell.
+    #[inline]
     pub(crate) fn deliver(&mut self, key: ConnectionKey, message: &Message, class: PushClass) {
         let bound = self.settings.outbox_bytes_max;
         if let Some(outbox) = self.outbox_for(key, |session| class.is_wanted(session)) {
@@ -324,14 +326,15 @@ impl Connections {
         }
     }
 
-    /// Counts an answer; tells whether there is someone to take it.
-    fn answered(&mut self, key: ConnectionKey) -> bool {
-        let Some(connection) = self.slab.get_mut(key) else { return false };
+    /// Counts an answer; the phase of the connection that is to take it, if any does.
+    fn answered(&mut self, key: ConnectionKey) -> Option<Phase> {
+        let connection = self.slab.get_mut(key)?;
         connection.executing = connection.executing.saturating_sub(1);
-        connection.is_served()
+        connection.is_served().then_some(connection.phase)
     }
 
     /// Where a push goes, if the session wants it. The connection is listed for writing.
+    #[inline]
     fn outbox_for(
         &mut self,
         key: ConnectionKey,

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 /// See the module. One per shard; everything in it stays on the shard's thread.
 #[derive(Debug)]
 pub(super) struct Core<S> {
-    pub(super) index: usize,
+    pub(super) index: u16,
     pub(super) chat: Chat<S>,
     pub(super) identity: Identity<S>,
     pub(super) clock: Clock,
@@ -43,21 +43,20 @@ pub(super) struct Core<S> {
     pub(super) refused: RefCell<Refused>,
 }
 
-type Refused = HashMap<(u64, u64), (u32, Timestamp), FxBuildHasher>;
+type Refused = HashMap<[u32; 3], (u32, Timestamp), FxBuildHasher>;
 
 /// How long such a refusal is remembered: far longer than anything stays queued.
 const REFUSED: Duration = Duration::from_mins(2);
 
 /// The shard that owns a conversation.
-pub(super) fn owner_of(conversation: ConversationId, shards: usize) -> usize {
+pub(super) fn owner_of(conversation: ConversationId, shards: u16) -> u16 {
     // Ids are random, so they need no hash.
-    let shards = u64::try_from(shards).unwrap_or(1).max(1);
-    usize::try_from(conversation.get() % shards).unwrap_or_default()
+    u16::try_from(conversation.get() % u64::from(shards.max(1))).unwrap_or_default()
 }
 
 impl<S: Store> Core<S> {
     /// The shard that owns a conversation.
-    pub(super) fn owner_of(&self, conversation: ConversationId) -> usize {
+    pub(super) fn owner_of(&self, conversation: ConversationId) -> u16 {
         owner_of(conversation, self.mailboxes.len())
     }
 
@@ -68,8 +67,7 @@ impl<S: Store> Core<S> {
 
     /// What tells a connection of this shard from all others, between two RESUMEs.
     pub(super) fn lane(&self, key: ConnectionKey, resumes: u32) -> Lane {
-        let shard = u64::try_from(self.index).unwrap_or_default();
-        Lane { connection: (shard, key.to_token()), resumes }
+        Lane { connection: [self.index.into(), key.slot, key.generation], resumes }
     }
 
     /// Refuses a send that reaches no owner. If it may pass later, everything that its connection

@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Fanout {
-    shard: usize,
+    shard: u16,
     reactor: Rc<Reactor>,
     mailboxes: Mailboxes,
     registry: Arc<Registry>,
@@ -43,16 +43,20 @@ struct Scratch {
 
 /// The connections that a frame goes to, by shard.
 #[derive(Debug)]
-struct Audience(Vec<Vec<ConnectionKey>>);
+struct Audience {
+    shards: Vec<Vec<ConnectionKey>>,
+    is_empty: bool,
+}
 
 impl Audience {
-    fn new(shards: usize) -> Self {
-        Self(vec![Vec::new(); shards])
+    fn new(shards: u16) -> Self {
+        Self { shards: vec![Vec::new(); shards.into()], is_empty: true }
     }
 
     fn add(&mut self, place: Place) {
-        if let Some(targets) = self.0.get_mut(place.shard) {
+        if let Some(targets) = self.shards.get_mut(usize::from(place.shard)) {
             targets.push(place.key);
+            self.is_empty = false;
         }
     }
 }
@@ -60,7 +64,7 @@ impl Audience {
 impl Fanout {
     /// The fan-out of one shard.
     pub(super) fn new(
-        shard: usize,
+        shard: u16,
         reactor: Rc<Reactor>,
         mailboxes: Mailboxes,
         registry: Arc<Registry>,
@@ -77,10 +81,10 @@ impl Fanout {
             // Whoever awaited it may have gone away.
             Origin::Call(reply) => drop(reply.send(result)),
             Origin::Connection { rid: 0, .. } => {}
-            Origin::Connection { shard, key, rid } if shard == self.shard => {
+            Origin::Connection { place: Place { shard, key }, rid } if shard == self.shard => {
                 self.reactor.hand_over(|connections| connections.reply(key, rid, &result));
             }
-            Origin::Connection { shard, key, rid } => {
+            Origin::Connection { place: Place { shard, key }, rid } => {
                 self.mailboxes.post(shard, ShardMessage::Reply { key, rid, result });
             }
         }
@@ -154,36 +158,37 @@ impl Fanout {
         self.deliver(others, scratch, class, |out| frame.encode(out));
     }
 
-    /// Encodes a frame once if anyone gets it, sends it to each shard that has receivers, and leaves the
+    /// Encodes a frame if anyone gets it, sends it to each shard that has receivers, and leaves the
     /// audience empty.
     fn deliver(
         &self,
         audience: &mut Audience,
         scratch: &mut Vec<u8>,
         class: PushClass,
-        encode: impl Fn(&mut Vec<u8>),
+        encode: impl FnOnce(&mut Vec<u8>),
     ) {
-        let mut message: Option<Message> = None;
-        for (shard, targets) in audience.0.iter_mut().enumerate() {
+        if audience.is_empty {
+            return;
+        }
+        let message = websocket::binary_message(scratch, encode);
+        for (shard, targets) in (0..).zip(&mut audience.shards) {
             if targets.is_empty() {
                 continue;
             }
-            let message =
-                message.get_or_insert_with(|| websocket::binary_message(scratch, &encode));
             if shard == self.shard {
                 self.reactor.hand_over(|connections| {
                     for key in targets.iter() {
-                        connections.deliver(*key, message, class);
+                        connections.deliver(*key, &message, class);
                     }
                 });
             } else {
-                let message = Message::clone(message);
-                let targets = Targets::from_slice(targets);
+                let (targets, message) = (Targets::from_slice(targets), Message::clone(&message));
                 let dropped = self.mailboxes.deliver(shard, targets, message, class);
                 self.counters.deliveries_dropped.add(dropped);
             }
             targets.clear();
         }
+        audience.is_empty = true;
     }
 }
 
@@ -227,7 +232,8 @@ mod tests {
         let (fanout, key, mut inboxes) = fanout();
         fanout.reactor.hand_over(|c| c.slab.get_mut(key).expect("it lives").executing = 2);
         for shard in [0, 1] {
-            fanout.answer(Origin::Connection { shard, key, rid: 7 }, Ok(Outcome::Done));
+            let place = Place { shard, key };
+            fanout.answer(Origin::Connection { place, rid: 7 }, Ok(Outcome::Done));
         }
         assert_eq!(executing(&fanout, key), 1);
         let waiting: Vec<_> = inboxes.iter_mut().map(waiting).collect();
@@ -238,7 +244,8 @@ mod tests {
     fn what_wants_no_answer_counts_as_none() {
         let (fanout, key, _) = fanout();
         fanout.reactor.hand_over(|c| c.slab.get_mut(key).expect("it lives").executing = 1);
-        fanout.answer(Origin::Connection { shard: 0, key, rid: 0 }, Ok(Outcome::Done));
+        let place = Place { shard: 0, key };
+        fanout.answer(Origin::Connection { place, rid: 0 }, Ok(Outcome::Done));
         assert_eq!(executing(&fanout, key), 1, "another request still waits");
     }
 }

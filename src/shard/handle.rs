@@ -16,7 +16,7 @@ use crate::tls::Channel;
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use tokio::sync::oneshot;
 
 /// All shards behind one handle. Cheap to clone, usable from any thread.
@@ -25,7 +25,7 @@ pub struct ShardHandle {
     mailboxes: Mailboxes,
     counters: Arc<[Arc<Counters>]>,
     /// Where the next command without a conversation goes.
-    next: Arc<AtomicUsize>,
+    next: Arc<AtomicU16>,
     draining: Arc<AtomicBool>,
 }
 

@@ -44,21 +44,21 @@ pub(crate) enum Origin {
     Call(oneshot::Sender<Result<Outcome, CommandError>>),
     /// To a request of a connection. Request id 0 wants no answer.
     Connection {
-        /// The connection's shard.
-        shard: usize,
         /// The connection.
-        key: ConnectionKey,
+        place: Place,
         /// The request.
         rid: u64,
     },
 }
+
+const _: () = assert!(size_of::<Request<Origin>>() <= 128, "a request is moved several times");
 
 impl Origin {
     /// The connection it is, if it is one.
     pub(crate) fn place(&self) -> Option<Place> {
         match self {
             Self::Call(_) => None,
-            Self::Connection { shard, key, .. } => Some(Place { shard: *shard, key: *key }),
+            Self::Connection { place, .. } => Some(*place),
         }
     }
 
@@ -66,9 +66,7 @@ impl Origin {
     pub(crate) fn unanswered(&self) -> Self {
         match self {
             Self::Call(_) => Self::Call(oneshot::channel().0),
-            Self::Connection { shard, key, .. } => {
-                Self::Connection { shard: *shard, key: *key, rid: 0 }
-            }
+            Self::Connection { place, .. } => Self::Connection { place: *place, rid: 0 },
         }
     }
 }
@@ -176,7 +174,7 @@ pub(crate) struct Inbox {
 }
 
 /// Makes the mailboxes of `shards` shards.
-pub(crate) fn mailboxes(shards: usize) -> (Mailboxes, Vec<Inbox>) {
+pub(crate) fn mailboxes(shards: u16) -> (Mailboxes, Vec<Inbox>) {
     let (senders, receivers) = (0..shards)
         .map(|_| {
             let (sender, receiver) = mpsc::unbounded_channel();
@@ -189,14 +187,14 @@ pub(crate) fn mailboxes(shards: usize) -> (Mailboxes, Vec<Inbox>) {
 
 impl Mailboxes {
     /// How many shards there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+    pub(crate) fn len(&self) -> u16 {
+        u16::try_from(self.0.len()).unwrap_or(u16::MAX)
     }
 
     /// Sends a command; gives it back if there is no room.
     #[expect(clippy::result_large_err, reason = "given back whole, to be answered; it is rare")]
-    pub(crate) fn command(&self, shard: usize, message: ShardMessage) -> Result<(), ShardMessage> {
-        let Some(mailbox) = self.0.get(shard) else { return Err(message) };
+    pub(crate) fn command(&self, shard: u16, message: ShardMessage) -> Result<(), ShardMessage> {
+        let Some(mailbox) = self.0.get(usize::from(shard)) else { return Err(message) };
         if mailbox.load.commands.load(Ordering::Relaxed) >= COMMANDS_MAX {
             return Err(message);
         }
@@ -208,12 +206,12 @@ impl Mailboxes {
     /// miss it.
     pub(crate) fn deliver(
         &self,
-        shard: usize,
+        shard: u16,
         targets: Targets,
         message: Message,
         class: PushClass,
     ) -> usize {
-        let Some(mailbox) = self.0.get(shard) else { return 0 };
+        let Some(mailbox) = self.0.get(usize::from(shard)) else { return 0 };
         let load = &mailbox.load;
         if load.deliveries.load(Ordering::Relaxed) >= DELIVERIES_MAX {
             if class != PushClass::Ephemeral {
@@ -227,8 +225,8 @@ impl Mailboxes {
     }
 
     /// Sends what always finds room: answers, verdicts, orders of the server.
-    pub(crate) fn post(&self, shard: usize, message: ShardMessage) {
-        if let Some(mailbox) = self.0.get(shard)
+    pub(crate) fn post(&self, shard: u16, message: ShardMessage) {
+        if let Some(mailbox) = self.0.get(usize::from(shard))
             && mailbox.sender.send(message).is_err()
         {
             tracing::debug!(shard, "a shard has ended");
@@ -275,6 +273,11 @@ impl Inbox {
         self.load.commands.fetch_sub(commands, Ordering::Relaxed);
         self.load.deliveries.fetch_sub(deliveries, Ordering::Relaxed);
         Poll::Ready(taken)
+    }
+
+    /// Whether some slots missed a delivery.
+    pub(crate) fn has_missed(&self) -> bool {
+        self.load.missed.any.load(Ordering::Acquire)
     }
 
     /// Some of the slots that missed a delivery, and whether there are more.

@@ -73,6 +73,8 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 struct Work {
     queue: VecDeque<Request<Origin>>,
+    /// About how many bytes of entries the queue leads to.
+    bytes: usize,
     /// What readers may know; `None` until it is loaded.
     view: Option<Rc<View>>,
     waiting: Vec<ViewReply>,
@@ -108,7 +110,7 @@ impl Owners {
             return;
         }
         self.lists.queued.update(|queued| queued + 1);
-        self.enter(id, |work| work.queue.push_back(request));
+        self.enter(id, |work| work.push(request));
         core.reactor.nudge();
     }
 
@@ -221,6 +223,13 @@ impl Owners {
     }
 }
 
+impl Work {
+    fn push(&mut self, request: Request<Origin>) {
+        self.bytes += request.action.bytes();
+        self.queue.push_back(request);
+    }
+}
+
 impl Slot {
     fn new(id: ConversationId, lists: &Rc<Lists>) -> Self {
         let lists = Rc::clone(lists);
@@ -253,18 +262,16 @@ impl Slot {
         self.is_ready.set(false);
     }
 
-    /// Takes the next batch into `batch`, which is empty.
-    pub(super) fn take(&self, batch: &mut Vec<Request<Origin>>) {
-        let queue = &mut self.work.borrow_mut().queue;
-        let mut bytes = 0;
-        while batch.len() < BATCH_REQUESTS_MAX
-            && let Some(next) = queue.front()
-        {
-            bytes += next.action.bytes();
-            if bytes > BATCH_BYTES_MAX && !batch.is_empty() {
-                break;
-            }
-            batch.extend(queue.pop_front());
+    /// Takes the next batch into `batch`, which is empty: mostly all that waits.
+    pub(super) fn take(&self, batch: &mut VecDeque<Request<Origin>>) {
+        let Work { queue, bytes, .. } = &mut *self.work.borrow_mut();
+        if queue.len() <= BATCH_REQUESTS_MAX && *bytes <= BATCH_BYTES_MAX {
+            std::mem::swap(queue, batch);
+            *bytes = 0;
+        } else {
+            let (count, taken) = next_batch(queue);
+            batch.extend(queue.drain(..count));
+            *bytes -= taken;
         }
         self.lists.queued.update(|queued| queued.saturating_sub(batch.len()));
     }
@@ -276,7 +283,9 @@ impl Slot {
             Some(unread) => owner.refresh(unread),
             None => work.view = Some(Rc::new(owner.view())),
         }
-        if let Some(view) = &work.view {
+        if !work.waiting.is_empty()
+            && let Some(view) = &work.view
+        {
             for waiting in work.waiting.drain(..) {
                 drop(waiting.send(Ok(Rc::clone(view))));
             }
@@ -318,6 +327,19 @@ impl Slot {
         work.state = State::Parked { owner, since: now };
         None
     }
+}
+
+/// How many of the requests that wait become one append, at least one, and their bytes.
+fn next_batch(queue: &VecDeque<Request<Origin>>) -> (usize, usize) {
+    let (mut count, mut bytes) = (0, 0);
+    for request in queue.iter().take(BATCH_REQUESTS_MAX) {
+        let more = bytes + request.action.bytes();
+        if count > 0 && more > BATCH_BYTES_MAX {
+            break;
+        }
+        (count, bytes) = (count + 1, more);
+    }
+    (count, bytes)
 }
 
 #[cfg(test)]
@@ -440,10 +462,10 @@ mod tests {
             let actor = Actor { user: user(1), device: DeviceId::new(1).expect("not zero") };
             let ticket = Origin::Call(oneshot::channel().0);
             let request = Request { actor, action: Action::Note(said), lane: None, ticket };
-            slot.work.borrow_mut().queue.push_back(request);
+            slot.work.borrow_mut().push(request);
         }
         let batches = std::iter::from_fn(|| {
-            let mut batch = Vec::new();
+            let mut batch = VecDeque::new();
             slot.take(&mut batch);
             (!batch.is_empty()).then_some(batch.len())
         });

@@ -53,7 +53,7 @@ pub(super) fn perform<S: Store>(
     }
 }
 
-fn forward<S: Store>(core: &Rc<Core<S>>, shard: usize, message: ShardMessage) {
+fn forward<S: Store>(core: &Rc<Core<S>>, shard: u16, message: ShardMessage) {
     let refused = core.mailboxes.command(shard, message);
     if let Err(ShardMessage::Perform { origin, lane, .. }) = refused {
         core.refuse(origin, lane, overloaded());

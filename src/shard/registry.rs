@@ -18,8 +18,8 @@ const LOCKS: usize = 64;
 /// Where a connection lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Its shard.
-    pub(crate) shard: usize,
+    /// The number of its shard.
+    pub(crate) shard: u16,
     /// Its name there.
     pub(crate) key: ConnectionKey,
 }

@@ -60,7 +60,7 @@ pub struct ConnectionSettings {
 /// there.
 #[derive(Debug)]
 pub struct Seat {
-    index: usize,
+    index: u16,
     inbox: Inbox,
     mailboxes: Mailboxes,
     registry: Arc<Registry>,
@@ -69,14 +69,14 @@ pub struct Seat {
 
 /// Makes `shards` shards that know each other, and the handle to all of them.
 pub fn seats(shards: usize, connections_per_device_max: usize) -> (ShardHandle, Vec<Seat>) {
-    let (mailboxes, inboxes) = mailboxes(shards.max(1));
+    let (mailboxes, inboxes) = mailboxes(u16::try_from(shards).unwrap_or(u16::MAX).max(1));
     let registry = Arc::new(Registry::new(connections_per_device_max));
     let counters: Arc<[_]> = inboxes.iter().map(|_| Arc::<Counters>::default()).collect();
     let seat = |((index, inbox), counters): (_, &Arc<Counters>)| {
         let (mailboxes, registry) = (mailboxes.clone(), Arc::clone(&registry));
         Seat { index, inbox, mailboxes, registry, counters: Arc::clone(counters) }
     };
-    let seats = inboxes.into_iter().enumerate().zip(counters.iter()).map(seat).collect();
+    let seats = (0..).zip(inboxes).zip(counters.iter()).map(seat).collect();
     (ShardHandle::new(mailboxes.clone(), Arc::clone(&counters)), seats)
 }
 
@@ -175,21 +175,28 @@ impl<S: Store> Mail<S> {
 
     /// Acts on some messages; whether there may be more.
     pub(super) fn receive(&mut self, ctx: &mut Context<'_>, now: Timestamp) -> bool {
-        let (missed, mut again) = self.inbox.take_missed();
+        let again = self.inbox.has_missed() && self.tell_missed(now);
+        let Poll::Ready(taken) = self.inbox.poll(ctx, &mut self.messages, MESSAGES_PER_ROUND)
+        else {
+            return again;
+        };
+        let mut messages = std::mem::take(&mut self.messages);
+        for message in messages.drain(..) {
+            self.act(now, message);
+        }
+        self.messages = messages;
+        again || taken > 0
+    }
+
+    /// Tells some of the connections that missed a delivery; whether there are more.
+    fn tell_missed(&self, now: Timestamp) -> bool {
+        let (missed, more) = self.inbox.take_missed();
         for slot in missed {
             self.reactor.enter(now, |connections| {
                 connections.mark_slot_resync(slot, ResyncReason::Mailbox);
             });
         }
-        let mut messages = std::mem::take(&mut self.messages);
-        if let Poll::Ready(taken) = self.inbox.poll(ctx, &mut messages, MESSAGES_PER_ROUND) {
-            again |= taken > 0;
-        }
-        for message in messages.drain(..) {
-            self.act(now, message);
-        }
-        self.messages = messages;
-        again
+        more
     }
 
     fn act(&self, now: Timestamp, message: ShardMessage) {
@@ -246,7 +253,7 @@ pub(super) fn handle<S: Store>(core: &Rc<Core<S>>, reactor: &Reactor, event: Eve
             }
         }
         Event::Execute { key, actor, rid, command, resumes } => {
-            let origin = Origin::Connection { shard: core.index, key, rid };
+            let origin = Origin::Connection { place: core.place(key), rid };
             let lane = core.lane(key, resumes);
             perform(core, origin, Some(actor), command, Some(lane));
         }

@@ -257,6 +257,7 @@ impl Connections {
                 return (used, Stop::Waiting);
             }
             let rules = self.settings.rules(&connection.role);
+            let echoes = matches!(connection.role, Role::Echo);
             match Partial::step(&mut connection.partial, rules, rest) {
                 Ok((count, step)) => {
                     used += count;
@@ -264,7 +265,7 @@ impl Connections {
                     if step == Step::Starved {
                         return (used, Stop::Starved);
                     }
-                    self.act(key, step);
+                    self.act(key, echoes, step);
                 }
                 Err(violation) => {
                     self.fail(key, violation);
@@ -274,9 +275,17 @@ impl Connections {
         }
     }
 
-    fn act(&mut self, key: ConnectionKey, step: Step<'_>) {
+    fn act(&mut self, key: ConnectionKey, echoes: bool, step: Step<'_>) {
         match step {
-            Step::Message { text, payload } => self.take_message(key, text, &payload),
+            Step::Message { text, payload } if echoes => {
+                let opcode = if text { OpCode::Text } else { OpCode::Binary };
+                self.send(key, None, opcode, &payload);
+            }
+            Step::Message { payload, .. } => {
+                self.step(key, |session, now, limits, effects| {
+                    session.handle_message(now, limits, &payload, effects);
+                });
+            }
             Step::Ping(payload) => {
                 self.hear(key);
                 self.send(key, self.actor(key), OpCode::Pong, &payload);
@@ -286,21 +295,6 @@ impl Connections {
                 self.begin_close(key, self.actor(key), code);
             }
             Step::Fragment | Step::Starved => {}
-        }
-    }
-
-    fn take_message(&mut self, key: ConnectionKey, text: bool, payload: &[u8]) {
-        match self.slab.get_mut(key) {
-            Some(Connection { role: Role::Client(_), .. }) => {
-                self.step(key, |session, now, limits, effects| {
-                    session.handle_message(now, limits, payload, effects);
-                });
-            }
-            Some(Connection { role: Role::Echo, .. }) => {
-                let opcode = if text { OpCode::Text } else { OpCode::Binary };
-                self.send(key, None, opcode, payload);
-            }
-            None => {}
         }
     }
 

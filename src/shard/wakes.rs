@@ -10,19 +10,27 @@
 //! that is noted after it was woken.
 
 use crate::model::ConversationId;
+use std::cell::RefCell;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 use std::thread::{self, ThreadId};
 
 /// See the module. One per shard, made on its thread.
 #[derive(Debug)]
-pub(super) struct Wakes(Arc<Gathered>);
+pub(super) struct Wakes {
+    gathered: Arc<Gathered>,
+    /// What wakes the loop, as all others know it.
+    reactor: RefCell<Option<Waker>>,
+}
 
 #[derive(Debug)]
 struct Gathered {
     /// The shard's, whose own wakes go straight to their tasks.
     thread: ThreadId,
+    /// Whether anything is noted, so that a round need not lock to learn that nothing is.
+    any: AtomicBool,
     noted: Mutex<Noted>,
 }
 
@@ -81,6 +89,7 @@ impl Gathered {
         let is_first = noted.tasks.is_empty() && noted.owners.is_empty();
         let reactor = noted.reactor.as_ref().filter(|_| is_first).cloned();
         note(&mut noted);
+        self.any.store(true, Ordering::Release);
         drop(noted);
         if let Some(reactor) = reactor {
             reactor.wake();
@@ -92,16 +101,23 @@ impl Wakes {
     /// For the shard of the current thread.
     pub(super) fn new() -> Self {
         let thread = thread::current().id();
-        Self(Arc::new(Gathered { thread, noted: Mutex::default() }))
+        let gathered = Gathered { thread, any: AtomicBool::new(false), noted: Mutex::default() };
+        Self { gathered: Arc::new(gathered), reactor: RefCell::new(None) }
     }
 
     /// Wakes the tasks noted since the last time, adds the conversations noted to `owners`, and remembers
     /// how the loop is woken for the next.
     pub(super) fn release(&self, reactor: &Context<'_>, owners: &mut Vec<ConversationId>) {
-        let mut noted = self.0.noted();
-        if !noted.reactor.as_ref().is_some_and(|known| known.will_wake(reactor.waker())) {
-            noted.reactor = Some(reactor.waker().clone());
+        let mut known = self.reactor.borrow_mut();
+        if !known.as_ref().is_some_and(|known| known.will_wake(reactor.waker())) {
+            *known = Some(reactor.waker().clone());
+            self.gathered.noted().reactor.clone_from(&known);
         }
+        if !self.gathered.any.load(Ordering::Acquire) {
+            return;
+        }
+        let mut noted = self.gathered.noted();
+        self.gathered.any.store(false, Ordering::Release);
         let tasks = std::mem::take(&mut noted.tasks);
         owners.append(&mut noted.owners);
         drop(noted);
@@ -112,13 +128,13 @@ impl Wakes {
 
     /// The waker of an owner, which may be woken by any thread.
     pub(super) fn of_owner(&self, conversation: ConversationId) -> Waker {
-        let gathered = Arc::clone(&self.0);
+        let gathered = Arc::clone(&self.gathered);
         Waker::from(Arc::new(OwnerOf { gathered, conversation }))
     }
 
     /// The same future, with the wakes that it gets from other threads gathered.
     pub(super) fn gather<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        let gathered = Arc::clone(&self.0);
+        let gathered = Arc::clone(&self.gathered);
         async move {
             let mut future = pin!(future);
             let mut wakers: Option<(Waker, Waker)> = None;

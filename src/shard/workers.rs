@@ -12,6 +12,7 @@ use super::owners::Slot;
 use crate::chat::{Answer, Emits, Owner};
 use crate::model::{CommandError, ConversationId, Entry, Head, Outcome, Timestamp, UserId};
 use crate::store::Store;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -48,21 +49,20 @@ impl<S: Store> Workers<S> {
         let owners = &self.core.owners;
         owners.now.set(now);
         self.core.wakes.release(ctx, &mut self.woken);
-        for id in self.woken.drain(..) {
-            if let Some(slot) = owners.slot(id) {
-                poll(&slot);
+        for id in &self.woken {
+            if let Some(slot) = owners.slot(*id) {
+                poll(&mut slot.worker.borrow_mut());
             }
         }
+        self.woken.clear();
         owners.take_ready(&mut self.ready);
-        for slot in self.ready.drain(..) {
+        for slot in &self.ready {
             slot.unlist();
-            if slot.worker.borrow().is_none() {
-                let work = Box::pin(work(Rc::clone(&self.core), Rc::clone(&slot)));
-                let waker = self.core.wakes.of_owner(slot.id);
-                slot.worker.replace(Some(Worker { work, waker }));
-            }
-            poll(&slot);
+            let mut worker = slot.worker.borrow_mut();
+            worker.get_or_insert_with(|| Worker::new(&self.core, slot));
+            poll(&mut worker);
         }
+        self.ready.clear();
         self.ready.shrink_to(READY_KEPT);
         owners.has_ready()
     }
@@ -74,12 +74,19 @@ impl<S> Drop for Workers<S> {
     }
 }
 
-/// Polls the worker of a conversation, unless it has ended.
-fn poll(slot: &Slot) {
-    let mut place = slot.worker.borrow_mut();
-    let Some(Worker { work, waker }) = &mut *place else { return };
-    if work.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
+/// Polls a worker, unless it has ended.
+fn poll(place: &mut Option<Worker>) {
+    if let Some(Worker { work, waker }) = place
+        && work.as_mut().poll(&mut Context::from_waker(waker)).is_ready()
+    {
         *place = None;
+    }
+}
+
+impl Worker {
+    fn new<S: Store>(core: &Rc<Core<S>>, slot: &Rc<Slot>) -> Self {
+        let work = Box::pin(work(Rc::clone(core), Rc::clone(slot)));
+        Self { work, waker: core.wakes.of_owner(slot.id) }
     }
 }
 
@@ -109,7 +116,7 @@ async fn load<S: Store>(core: &Core<S>, slot: &Slot) -> Result<Box<Owner<Origin>
 }
 
 async fn work_off<S: Store>(core: &Core<S>, slot: &Slot, mut owner: Box<Owner<Origin>>) {
-    let mut batch = Vec::new();
+    let mut batch = VecDeque::new();
     loop {
         slot.take(&mut batch);
         if batch.is_empty() {

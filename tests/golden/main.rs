@@ -79,11 +79,7 @@ fn decode_client(
     let mut content = None;
     if let ClientFrame::Send(send) = &frame {
         if send.body.len() > limit::BODY_BYTES_MAX {
-            return Err(ProtocolError {
-                fault: Fault::BodyTooLarge,
-                offset: 0,
-                rid: Some(send.rid),
-            });
+            return Err(ProtocolError::refusing(send.rid, Fault::BodyTooLarge, 0));
         }
         content = Some(content::from_client(send)?);
     }
@@ -105,7 +101,7 @@ fn decode_server(
 fn verdict(error: Option<ProtocolError>) -> Value {
     match error {
         None => json!("ok"),
-        Some(error) => match error.rid {
+        Some(error) => match error.rid() {
             Some(rid) => json!({"code": error.code().name(), "rid": rid}),
             None => json!({"code": error.code().name(), "closes": true}),
         },

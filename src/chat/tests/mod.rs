@@ -109,7 +109,7 @@ pub(super) fn send(ticket: Ticket, id: u64, floor: u64, said: &str) -> Request<T
 }
 
 pub(super) fn in_lane(mut request: Request<Ticket>, resumes: u32) -> Request<Ticket> {
-    request.lane = Some(Lane { connection: (0, 7), resumes });
+    request.lane = Some(Lane { connection: [0, 7, 1], resumes });
     request
 }
 
@@ -119,9 +119,9 @@ impl Owner<Ticket> {
         &mut self,
         chat: &Chat<Faulty>,
         now: Timestamp,
-        mut requests: Vec<Request<Ticket>>,
+        requests: Vec<Request<Ticket>>,
     ) -> Vec<Emit<Ticket>> {
-        let mut emits = Vec::new();
+        let (mut requests, mut emits) = (requests.into(), Vec::new());
         self.commit(chat, now, &mut requests, &mut emits).await;
         assert!(requests.is_empty(), "each request is taken");
         emits

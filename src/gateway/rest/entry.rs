@@ -235,8 +235,9 @@ entry_view! {
 }
 
 /// Drops what is empty, so that it is left out.
-fn filled<T, U>(list: Vec<T>, view: impl Fn(T) -> U) -> Option<Vec<U>> {
-    (!list.is_empty()).then(|| list.into_iter().map(view).collect())
+fn filled<T, U>(list: impl IntoIterator<Item = T>, view: impl Fn(T) -> U) -> Option<Vec<U>> {
+    let views: Vec<U> = list.into_iter().map(view).collect();
+    (!views.is_empty()).then_some(views)
 }
 
 impl EntryView {

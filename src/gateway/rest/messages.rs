@@ -19,6 +19,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 use utoipa::ToSchema;
 
 /// Which stretch.
@@ -239,8 +240,8 @@ impl From<OpaqueRequest> for Command {
     fn from(request: OpaqueRequest) -> Self {
         let content = Content::Opaque {
             kind: request.kind.0.0,
-            body: request.body.0,
-            attributes: Vec::new(),
+            body: request.body.0.as_ref().into(),
+            attributes: ThinVec::new(),
         };
         Self::Send {
             conversation: request.chat.0,

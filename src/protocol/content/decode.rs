@@ -44,21 +44,20 @@ pub enum Served {
 /// a tagged value cut short, which closes the connection.
 pub fn from_client(send: &SendFrame<'_>) -> Result<Content, ProtocolError> {
     let refuse = |fault, offset| ProtocolError::refusing(send.rid, fault, offset);
-    let kind = EntryKind::new(send.kind).ok_or(refuse(Fault::UnknownKind(send.kind), 0))?;
-    match send.kind {
-        entry_kind::MESSAGE..=entry_kind::PIN => {}
-        entry_kind::MEMBER..=entry_kind::DEVICE => {
+    let kind = match (send.kind, EntryKind::new(send.kind)) {
+        (entry_kind::MESSAGE..=entry_kind::PIN, Some(kind)) => kind,
+        (entry_kind::MEMBER..=entry_kind::DEVICE, _) => {
             return Err(refuse(Fault::ServerKind(send.kind), 0));
         }
-        _ if kind.is_opaque() => {}
+        (_, Some(kind)) if kind.is_opaque() => kind,
         _ => return Err(refuse(Fault::UnknownKind(send.kind), 0)),
-    }
+    };
     if let Some(tlv) = send.tlvs.iter().find(|tlv| SERVER_TAGS.contains(&tlv.tag)) {
         return Err(refuse(Fault::ServerTag(tlv.tag), tlv.offset));
     }
     // A broken layout closes the connection; anything else concerns this request alone.
     content(kind, send.body, &send.tlvs).map_err(|error| {
-        let breaks = error.fault.code() == ErrorCode::Malformed;
+        let breaks = error.fault().code() == ErrorCode::Malformed;
         if breaks { error } else { error.for_rid(send.rid) }
     })
 }
@@ -71,7 +70,7 @@ pub fn from_server(entry: &EntryFrame<'_>) -> Result<Served, ProtocolError> {
     let Some(kind) = EntryKind::new(entry.kind) else { return Ok(Served::Placeholder) };
     let content = match content(kind, entry.body, &entry.tlvs) {
         Ok(content) => content,
-        Err(error) if error.fault.code() == ErrorCode::Malformed => return Err(error),
+        Err(error) if error.fault().code() == ErrorCode::Malformed => return Err(error),
         Err(_) => return Ok(Served::Placeholder),
     };
     if kind.is_opaque() {
@@ -140,7 +139,7 @@ fn opaque(kind: EntryKind, body: &[u8], tlvs: &Tlvs<'_>) -> Result<Content, Prot
         .filter(|tlv| !ours(tlv))
         .map(|tlv| (tlv.tag, Bytes::copy_from_slice(tlv.value)))
         .collect();
-    Ok(Content::Opaque { kind, body: Bytes::copy_from_slice(body), attributes })
+    Ok(Content::Opaque { kind, body: body.into(), attributes })
 }
 
 /// The body and tagged values of an entry that is understood.
@@ -177,7 +176,7 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn value(&self, tag: u64, name: &'static str) -> Result<Tlv<'a>, ProtocolError> {
-        self.tlvs.get(tag).ok_or(Self::invalid(name))
+        self.tlvs.get(tag).ok_or_else(|| Self::invalid(name))
     }
 
     /// A number that must be there.
@@ -187,7 +186,7 @@ impl<'a> Fields<'_, 'a> {
         name: &'static str,
         new: impl FnOnce(u64) -> Option<T>,
     ) -> Result<T, ProtocolError> {
-        self.optional(tag, name, new)?.ok_or(Self::invalid(name))
+        self.optional(tag, name, new)?.ok_or_else(|| Self::invalid(name))
     }
 
     /// A number that may be absent.
@@ -198,7 +197,7 @@ impl<'a> Fields<'_, 'a> {
         new: impl FnOnce(u64) -> Option<T>,
     ) -> Result<Option<T>, ProtocolError> {
         match self.tlvs.varint(tag)? {
-            Some(number) => new(number).map(Some).ok_or(Self::invalid(name)),
+            Some(number) => new(number).map(Some).ok_or_else(|| Self::invalid(name)),
             None => Ok(None),
         }
     }
@@ -211,14 +210,14 @@ impl<'a> Fields<'_, 'a> {
         new: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, ProtocolError> {
         match self.tlvs.str(tag)? {
-            Some(text) => new(text).map(Some).ok_or(Self::invalid(name)),
+            Some(text) => new(text).map(Some).ok_or_else(|| Self::invalid(name)),
             None => Ok(None),
         }
     }
 }
 
 fn message(fields: &Fields<'_, '_>) -> Result<Message, ProtocolError> {
-    let mut message = Message { text: fields.text()?, ..Message::default() };
+    let mut message = Message::from(fields.text()?);
     if fields.tlvs.is_empty() {
         return Ok(message);
     }
@@ -254,10 +253,10 @@ fn attachment(mut item: Reader<'_>) -> Result<Attachment, ProtocolError> {
     })
 }
 
-fn users(mut value: Reader<'_>) -> Result<Vec<UserId>, ProtocolError> {
-    let mut users = Vec::new();
+fn users<C: Default + Extend<UserId>>(mut value: Reader<'_>) -> Result<C, ProtocolError> {
+    let mut users = C::default();
     while !value.is_empty() {
-        users.push(value.user()?);
+        users.extend([value.user()?]);
     }
     Ok(users)
 }

@@ -102,7 +102,7 @@ fn unknown_frames_are_skipped_from_80_on() {
     };
     assert_eq!(decode(&[0xbf, 1, 0xaa]), Ok(vec![None]));
     let error = decode(&[0x3f, 1, 0xaa]).expect_err("below 80");
-    assert!(error.closes() && error.fault == Fault::UnknownType(0x3f));
+    assert!(error.closes() && error.fault() == Fault::UnknownType(0x3f));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn an_error_names_the_byte_where_it_lies() {
         .filter_map(Result::err)
         .collect();
     assert_eq!(errors.len(), 1);
-    assert_eq!((errors[0].fault, errors[0].offset), (Fault::VarintNotShortest, 5));
+    assert_eq!((errors[0].fault(), errors[0].offset()), (Fault::VarintNotShortest, 5));
 }
 
 #[test]

@@ -54,7 +54,12 @@ fn message() -> impl Strategy<Value = Message> {
     let attachments = prop::collection::vec(attachment(), 0..4);
     let mentions = prop::collection::vec(user(), 0..4);
     (text(), attachments, prop::option::of(sequence()), mentions).prop_map(
-        |(text, attachments, reply_to, mentions)| Message { text, attachments, reply_to, mentions },
+        |(text, attachments, reply_to, mentions)| Message {
+            text,
+            attachments: attachments.into(),
+            reply_to,
+            mentions: mentions.into(),
+        },
     )
 }
 
@@ -63,7 +68,7 @@ fn opaque() -> impl Strategy<Value = Content> {
     let attributes = prop::collection::btree_map(64..=NUMBER_MAX, bytes(), 0..4);
     (kind, bytes(), attributes).prop_map(|(kind, body, attributes)| Content::Opaque {
         kind,
-        body,
+        body: body.as_ref().into(),
         attributes: attributes.into_iter().collect(),
     })
 }

@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::store::{Append, Direction, Range};
 use bytes::Bytes;
+use thin_vec::thin_vec;
 
 pub(in crate::store) fn user(number: u64) -> UserId {
     UserId::new(number).expect("in range")
@@ -172,9 +173,12 @@ pub(in crate::store) fn contents() -> Vec<Content> {
     };
     let message = Message {
         text: "h\u{e9}".into(),
-        attachments: vec![attachment.clone(), Attachment { preview: Bytes::new(), ..attachment }],
+        attachments: thin_vec![
+            attachment.clone(),
+            Attachment { preview: Bytes::new(), ..attachment }
+        ],
         reply_to: Some(at(1)),
-        mentions: vec![user(1), user(2)],
+        mentions: thin_vec![user(1), user(2)],
     };
     vec![
         text(""),
@@ -199,8 +203,8 @@ pub(in crate::store) fn contents() -> Vec<Content> {
         },
         Content::Opaque {
             kind: EntryKind::new(16).expect("in range"),
-            body: Bytes::from(vec![7; 4_096]),
-            attributes: vec![(64, Bytes::from_static(b"a")), (65, Bytes::new())],
+            body: Box::from([7; 4_096]),
+            attributes: thin_vec![(64, Bytes::from_static(b"a")), (65, Bytes::new())],
         },
     ]
 }

@@ -7,6 +7,7 @@ use crate::model::{
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
+use thin_vec::{ThinVec, thin_vec};
 
 fn entry(sequence: u64, content: Content) -> Entry {
     Entry {
@@ -54,9 +55,9 @@ async fn messages_and_what_refers_to_them() {
     };
     let full = Message {
         text: "".into(),
-        attachments: vec![attachment],
+        attachments: thin_vec![attachment],
         reply_to: Some(at(2)),
-        mentions: vec![user(3)],
+        mentions: thin_vec![user(3)],
     };
     let fields = json!({"kind": "message", "text": "", "reply_to": 2, "mentions": [3],
         "attachments": [{"media": 8, "size": 9, "type": "image/png", "name": "cat", "width": 1,
@@ -97,10 +98,10 @@ async fn what_follows_from_commands() {
 #[tokio::test]
 async fn what_the_server_only_carries() {
     let kind = EntryKind::new(17).expect("small");
-    let body = Bytes::from_static(b"hi");
-    let bare = Content::Opaque { kind, body: body.clone(), attributes: Vec::new() };
+    let body = Box::<[u8]>::from(*b"hi");
+    let bare = Content::Opaque { kind, body: body.clone(), attributes: ThinVec::new() };
     check(bare, json!({"kind": 17, "body": "aGk="})).await;
-    let attributes = vec![(64, Bytes::from_static(b"\xff"))];
+    let attributes = thin_vec![(64, Bytes::from_static(b"\xff"))];
     let fields = json!({"kind": 17, "body": "aGk=", "attributes": [{"tag": 64, "value": "/w=="}]});
     check(Content::Opaque { kind, body, attributes }, fields).await;
 }

@@ -278,7 +278,7 @@ async fn sending() {
 
     let body = r#"{"chat": 7, "client_id": 5, "kind": 16, "body": "aGk="}"#;
     let command = "Send { conversation: ConversationId(7), client_message: ClientMessageId(5), \
-        floor: None, content: Opaque { kind: EntryKind(16), body: b\"hi\", \
+        floor: None, content: Opaque { kind: EntryKind(16), body: [104, 105], \
         attributes: [] } }";
     check("POST /message/send", body, sent(false), (command, 201, answer(false))).await;
 }

@@ -226,7 +226,7 @@ impl ArchivedContentV1<'_> {
             },
             Self::Opaque { kind, body, attributes } => Content::Opaque {
                 kind: EntryKind::new(kind.to_native())?,
-                body: Bytes::copy_from_slice(body),
+                body: Box::from(&**body),
                 attributes: attributes.iter().map(ArchivedAttributeV1::attribute).collect(),
             },
         })
@@ -271,9 +271,9 @@ fn sequence(number: Archived<u64>) -> Option<Sequence> {
 }
 
 fn text(bytes: &ArchivedBox<[u8]>) -> Option<Text> {
-    Text::new(Bytes::copy_from_slice(bytes))
+    Text::new(bytes)
 }
 
-fn users(ids: &[Archived<u64>]) -> Option<Vec<UserId>> {
+fn users<C: FromIterator<UserId>>(ids: &[Archived<u64>]) -> Option<C> {
     ids.iter().map(|id| UserId::new(id.to_native())).collect()
 }
