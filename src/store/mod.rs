@@ -10,6 +10,7 @@
 mod backend;
 #[cfg(test)]
 mod conformance;
+pub mod copy;
 pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "testing"))]

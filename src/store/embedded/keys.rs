@@ -17,6 +17,7 @@
 //!             c owner 8 | peer 8            contact
 //!             w conversation 8              pending mark
 //!             t                             latest time
+//!             x                             progress of a copy that is not finished
 //! cursors     u user 8 | conversation 8     cursor
 //!             d device 8 | conversation 8   long-poll cursor
 //! ```
@@ -79,6 +80,11 @@ fn two(table: Table, tag: u8, first: u64, second: u64) -> Key {
     let both = u128::from(first) << 64 | u128::from(second);
     numbers.copy_from_slice(&both.to_be_bytes());
     Key { table, bytes: UserKey::new(&bytes) }
+}
+
+/// The prefix of all rows of a kind, or the only row of its kind.
+fn all(tag: &[u8; 1]) -> Key {
+    Key { table: Table::Directory, bytes: UserKey::new(tag) }
 }
 
 pub(super) fn account(user: UserId) -> Key {
@@ -147,11 +153,23 @@ pub(super) fn pending(conversation: ConversationId) -> Key {
 }
 
 pub(super) fn all_pending() -> Key {
-    Key { table: Table::Directory, bytes: UserKey::new(b"w") }
+    all(b"w")
+}
+
+pub(super) fn all_accounts() -> Key {
+    all(b"a")
+}
+
+pub(super) fn all_conversations() -> Key {
+    all(b"v")
+}
+
+pub(super) fn progress() -> Key {
+    all(b"x")
 }
 
 pub(super) fn latest_time() -> Key {
-    Key { table: Table::Directory, bytes: UserKey::new(b"t") }
+    all(b"t")
 }
 
 pub(super) fn cursor(user: UserId, conversation: ConversationId) -> Key {

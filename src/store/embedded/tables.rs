@@ -106,6 +106,16 @@ impl Tables {
         View { tables: self, snapshot: Arc::clone(&published) }
     }
 
+    /// Whether there is a row.
+    pub(super) fn has(&self, key: &Key) -> Result<bool, fjall::Error> {
+        self.keyspace(key.table).contains_key(&key.bytes)
+    }
+
+    /// Whether there are no rows.
+    pub(super) fn is_empty(&self) -> Result<bool, fjall::Error> {
+        Ok(self.directory.is_empty()? && self.entries.is_empty()? && self.cursors.is_empty()?)
+    }
+
     /// The newest value of a row. For the commit thread, which knows that no commit is under way.
     pub(super) fn newest(
         &self,

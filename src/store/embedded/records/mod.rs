@@ -43,7 +43,7 @@ pub(super) trait Decode: Sized {
 }
 
 /// What is written as a row.
-pub(super) trait Encode {
+pub(in crate::store) trait Encode {
     /// Writes the newest version's value.
     fn encode(&self, key: &[u8]) -> UserValue;
 }

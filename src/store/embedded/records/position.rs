@@ -3,6 +3,7 @@
 use super::{Decode, Encode, access, seal};
 use crate::model::{ConversationId, Cursor, Ordinal, Sequence, Timestamp, UserId};
 use crate::store::Pending;
+use crate::store::copy::Progress;
 use fjall::UserValue;
 use rkyv::{Archive, Serialize};
 
@@ -135,4 +136,5 @@ macro_rules! number_row {
 number_row!(UserId, "reference to a user", Self::get, Self::new);
 number_row!(ConversationId, "claim", Self::get, Self::new);
 number_row!(Sequence, "device cursor", Self::get, Self::new);
+number_row!(Progress, "progress of a copy", Self::to_number, Self::from_number);
 number_row!(Timestamp, "time", Self::as_millis, |millis| Some(Self::from_millis(millis)));
