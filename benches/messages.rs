@@ -9,8 +9,10 @@ mod chat;
 use chasqui::chat::{Action, Owner, Request};
 use chasqui::model::{ClientMessageId, Content, Entry, Message, Ordinal, Outcome, Sent, Sequence};
 use chasqui::protocol::{ClientFrame, EntryEncoder, ServerFrame, frames};
-use chasqui::session::{Effects, Limits, Session};
-use chat::{Failure, NOW, Room, TEXT, Told, actor, conversation, granted, hello, id, masked, send};
+use chasqui::session::{Limits, Session};
+use chat::{
+    Done, Failure, NOW, Room, TEXT, Told, actor, conversation, granted, hello, id, masked, send,
+};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
@@ -75,18 +77,16 @@ fn codec(criterion: &mut Criterion) -> Result<(), Failure> {
 }
 
 fn session(criterion: &mut Criterion) -> Result<(), Failure> {
-    let (limits, mut effects) = (Limits::default(), Effects::default());
+    let (limits, mut effects) = (Limits::default(), Done::default());
     let mut session = Session::new(NOW);
     session.handle_message(NOW, &limits, &hello()?, &mut effects);
     session.handle_grant(NOW, &limits, Ok(granted(1)?), &mut effects);
-    effects.drain().for_each(drop);
     let message = send(1, 1)?;
     let outcome = Ok(Outcome::Sent(sent(1)?));
     criterion.bench_function("session/SEND to SENT", |bencher| {
         bencher.iter(|| {
             session.handle_message(NOW, &limits, black_box(&message), &mut effects);
             session.handle_outcome(1, &outcome, &mut effects);
-            effects.drain().for_each(|effect| drop(black_box(effect)));
         });
     });
     Ok(())

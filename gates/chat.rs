@@ -6,12 +6,12 @@ use chasqui::chat::{self, Answer, Chat, Emits, Owner};
 use chasqui::clock::Clock;
 use chasqui::identity::{self, Identity, Keys};
 use chasqui::model::{
-    Actor, Claim, ClientMessageId, CommandError, Conversation, ConversationId, DeviceId, Entry,
-    Epoch, Membership, Outcome, Sequence, Timestamp, UserId,
+    Actor, Claim, ClientMessageId, Command, CommandError, Conversation, ConversationId, DeviceId,
+    Entry, Epoch, Membership, Outcome, Secret, Sequence, Timestamp, UserId,
 };
 use chasqui::protocol::constants::limit;
-use chasqui::protocol::{ClientFrame, Hello, SendFrame, Tlvs};
-use chasqui::session::{Granted, Limits};
+use chasqui::protocol::{ClientFrame, CloseCode, Hello, SendFrame, Tlvs};
+use chasqui::session::{Effects, Granted, Limits};
 use chasqui::shard::{ConnectionKey, ConnectionSettings, MemoryShard, Services};
 use chasqui::store::null::NullStore;
 use std::error::Error;
@@ -163,6 +163,35 @@ pub(crate) fn batch_of(
     let sends = first..first + batch;
     let parts = sends.map(|number| Ok(masked(&send_to(conversation, number, first)?)));
     Ok(parts.collect::<Result<Vec<_>, Failure>>()?.concat())
+}
+
+/// Counts what a session wants done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) effects: u64,
+    frame: Vec<u8>,
+}
+
+impl Effects for Done {
+    fn authenticate(&mut self, _: Secret) {
+        self.effects += 1;
+    }
+
+    fn execute(&mut self, _: u64, command: Command, _: u32) {
+        black_box(&command);
+        self.effects += 1;
+    }
+
+    fn write(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        self.frame.clear();
+        encode(&mut self.frame);
+        black_box(&self.frame);
+        self.effects += 1;
+    }
+
+    fn close(&mut self, _: CloseCode) {
+        self.effects += 1;
+    }
 }
 
 /// Counts what an owner tells.

@@ -4,15 +4,15 @@
 //! difference of two runs is the repetitions alone.
 
 use crate::chat::{
-    Failure, NOW, Room, TEXT, Told, actor, conversation, granted, hello, id, masked, send, sends,
-    service, services, settings, store,
+    Done, Failure, NOW, Room, TEXT, Told, actor, conversation, granted, hello, id, masked, send,
+    sends, service, services, settings, store,
 };
 use crate::instructions::Counted;
 use crate::storage::{self, APPENDS};
 use chasqui::chat::{Action, Owner, Request};
 use chasqui::model::{ClientMessageId, Content, Entry, Message, Ordinal, Outcome, Sent, Sequence};
 use chasqui::protocol::{ClientFrame, EntryEncoder, frames};
-use chasqui::session::{Effects, Limits, Session};
+use chasqui::session::{Limits, Session};
 use chasqui::shard::MemoryShard;
 use std::hint::black_box;
 
@@ -199,12 +199,12 @@ fn said() -> Content {
 }
 
 fn session(most: u64, count: u64) -> Result<(), Failure> {
-    let (limits, mut effects) = (Limits::default(), Effects::default());
+    let (limits, mut effects) = (Limits::default(), Done::default());
     let mut session = Session::new(NOW);
     session.handle_message(NOW, &limits, &hello()?, &mut effects);
     session.handle_grant(NOW, &limits, Ok(granted(1)?), &mut effects);
-    effects.drain().for_each(drop);
     let sends = (1..=most).map(|number| send(number, number)).collect::<Result<Vec<_>, _>>()?;
+    let before = effects.effects;
     for (rid, message) in (1..=count).zip(&sends) {
         session.handle_message(NOW, &limits, message, &mut effects);
         let sent = Outcome::Sent(Sent {
@@ -215,12 +215,9 @@ fn session(most: u64, count: u64) -> Result<(), Failure> {
             duplicate: false,
         });
         session.handle_outcome(rid, &Ok(sent), &mut effects);
-        let followed = effects.drain().count();
-        if followed != 2 {
-            return Err(format!("{followed} effects follow from a SEND and its outcome").into());
-        }
     }
-    Ok(())
+    let followed = effects.effects - before;
+    if followed == 2 * count { Ok(()) } else { Err(format!("{followed} effects").into()) }
 }
 
 async fn commit(most: u64, count: u64) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use chasqui::model::{
     Timestamp, UserId,
 };
 use chasqui::protocol::{ClientFrame, Hello};
-use chasqui::session::{Effect, Effects, GrantError, Granted, Limits, Session};
+use chasqui::session::{Effect, GrantError, Granted, Limits, Session};
 use libfuzzer_sys::fuzz_target;
 
 const EPOCH: u64 = 77;
@@ -37,7 +37,7 @@ struct Run {
     now: u64,
     open: Vec<u64>,
     closed: bool,
-    effects: Effects,
+    effects: Vec<Effect>,
 }
 
 impl Run {
@@ -81,7 +81,7 @@ impl Run {
     }
 
     fn check(&mut self) {
-        for effect in self.effects.drain() {
+        for effect in self.effects.drain(..) {
             assert!(!self.closed, "nothing follows the close");
             match effect {
                 Effect::Close(_) => self.closed = true,
@@ -89,7 +89,7 @@ impl Run {
                     assert!(!self.open.contains(&rid), "one execution per open rid");
                     self.open.push(rid);
                 }
-                Effect::Execute { .. } | Effect::Authenticate { .. } | Effect::Send(_) => {}
+                Effect::Execute { .. } | Effect::Authenticate { .. } | Effect::Write(_) => {}
             }
         }
         assert_eq!(self.closed, self.session.is_closed());
@@ -104,7 +104,7 @@ fuzz_target!(|input: &[u8]| {
         now: 0,
         open: Vec::new(),
         closed: false,
-        effects: Effects::default(),
+        effects: Vec::new(),
     };
     if first % 4 != 0 {
         let mut hello = Vec::new();

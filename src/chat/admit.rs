@@ -54,7 +54,7 @@ impl<T> Owner<T> {
     }
 
     fn judge(
-        &self,
+        &mut self,
         settings: &Settings,
         draft: &Draft<T>,
         request: &Request<T>,
@@ -65,7 +65,8 @@ impl<T> Owner<T> {
                 self.check_lane(request.lane)?;
                 let membership = draft.members.get(user).ok_or_else(unknown_chat)?;
                 self.check_floor(*floor)?;
-                if let Some(copy) = self.recent.find(user, *client_message) {
+                let floor = effective_floor(*floor, self.head.sequence);
+                if let Some(copy) = self.recent.find(user, *client_message, floor) {
                     return self.answer_copy(copy, content).map(Verdict::Answer);
                 }
                 if let Some(index) = draft.twin(user, *client_message, content)? {

@@ -9,13 +9,14 @@ use crate::model::{
 };
 use crate::store::{Direction, Range, Store, StoreError};
 use dashmap::DashMap;
+use rustc_hash::FxBuildHasher;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// Cursors that moved and are not written yet. All shards share it; no guard leaves this file.
 #[derive(Debug, Default)]
 pub(super) struct CursorTable {
-    unwritten: DashMap<(UserId, ConversationId), Cursor, ahash::RandomState>,
+    unwritten: DashMap<(UserId, ConversationId), Cursor, FxBuildHasher>,
 }
 
 impl CursorTable {
@@ -54,7 +55,7 @@ impl CursorTable {
 /// What a conversation's owner knows of its members' cursors, so that not every ACK reads the store.
 /// A long poll moves cursors elsewhere, so what is known may be behind; it is never ahead.
 #[derive(Debug, Default)]
-pub(super) struct Known(RefCell<HashMap<UserId, Cursor, ahash::RandomState>>);
+pub(super) struct Known(RefCell<HashMap<UserId, Cursor, FxBuildHasher>>);
 
 impl Known {
     fn get(&self, user: UserId) -> Option<Cursor> {

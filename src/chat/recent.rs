@@ -14,9 +14,9 @@ pub const FLOOR_SPAN_MAX: u64 = 4_096;
 /// The most entries of a ring: the same number.
 const RING_ENTRIES_MAX: usize = 4_096;
 
-/// Up to so many entries are looked through in line: most conversations never hold more at once, and a
-/// table would take more than the entries.
-const IN_LINE_MAX: usize = 8;
+/// Up to so many entries are looked through in line. A floor is seldom further from the head, and a table
+/// would take more than the entries.
+const IN_LINE_MAX: usize = 64;
 
 /// A stored copy of a send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,16 +34,22 @@ type Key = (UserId, ClientMessageId);
 pub(super) struct Recent {
     /// The entries from `complete_from` on, in sequence order without holes.
     ring: VecDeque<(Option<Key>, Copy)>,
-    /// Where the newest copy of each send lies, once there are more than [`IN_LINE_MAX`] entries.
-    by_key: HashMap<Key, Sequence, ahash::RandomState>,
     complete_from: Sequence,
+    table: Table,
+}
+
+/// Where the newest copy of each send lies, brought up to date when it is asked.
+#[derive(Debug, Default)]
+struct Table {
+    by_key: HashMap<Key, Sequence, ahash::RandomState>,
+    /// It covers the ring from its beginning to below this.
+    covers_below: Sequence,
 }
 
 impl Recent {
     /// An empty ring over a log that ends at `head`.
     pub(super) fn after(head: Sequence) -> Self {
-        let by_key = HashMap::default();
-        Self { ring: VecDeque::new(), by_key, complete_from: head.next() }
+        Self { ring: VecDeque::new(), complete_from: head.next(), table: Table::default() }
     }
 
     /// The lowest sequence from which on nothing is missing.
@@ -58,66 +64,73 @@ impl Recent {
 
     /// Takes the entry that follows the last one.
     pub(super) fn push(&mut self, entry: &Entry) {
-        let (key, copy) = remember(entry);
-        let was_indexed = self.is_indexed();
-        self.ring.push_back((key, copy));
-        if !was_indexed {
-            self.index();
-        } else if let Some(key) = key {
-            self.by_key.insert(key, copy.sequence);
-        }
-        if self.ring.len() > RING_ENTRIES_MAX {
+        if self.ring.len() == RING_ENTRIES_MAX {
             self.forget_oldest();
         }
+        self.ring.push_back(remember(entry));
     }
 
     /// Takes the entries that end just below [`Recent::complete_from`], in ascending order.
     pub(super) fn extend_back(&mut self, entries: &[Entry]) {
-        let was_indexed = self.is_indexed();
         for entry in entries.iter().rev() {
-            let (key, copy) = remember(entry);
-            self.ring.push_front((key, copy));
-            if let Some(key) = key.filter(|_| was_indexed) {
-                self.by_key.entry(key).or_insert(copy.sequence);
-            }
+            self.ring.push_front(remember(entry));
             self.complete_from = entry.sequence;
         }
-        if !was_indexed {
-            self.index();
-        }
+        self.table = Table::default();
     }
 
-    /// The copy of a send, if it is in the ring.
-    pub(super) fn find(&self, sender: UserId, client_message: ClientMessageId) -> Option<Copy> {
-        let key = (sender, client_message);
-        if !self.is_indexed() {
-            let found = self.ring.iter().rev().find(|(known, _)| *known == Some(key));
-            return found.map(|(_, copy)| *copy);
+    /// The copy of a send that lies at `floor` or above, if it is in the ring.
+    pub(super) fn find(
+        &mut self,
+        sender: UserId,
+        client_message: ClientMessageId,
+        floor: Sequence,
+    ) -> Option<Copy> {
+        let first = self.index(floor);
+        if self.ring.len() - first <= IN_LINE_MAX {
+            let is_it = |(key, _): &&(Option<Key>, Copy)| {
+                key.is_some_and(|(user, id)| id == client_message && user == sender)
+            };
+            return self.ring.range(first..).rev().find(is_it).map(|(_, copy)| *copy);
         }
-        let index = usize::try_from(self.by_key.get(&key)?.since(self.complete_from)).ok()?;
-        self.ring.get(index).map(|(_, copy)| *copy)
+        self.table.cover(&self.ring, self.complete_from);
+        let sequence = *self.table.by_key.get(&(sender, client_message))?;
+        let (_, copy) = self.ring.get(self.index(sequence))?;
+        (floor <= sequence).then_some(*copy)
     }
 
-    fn is_indexed(&self) -> bool {
-        self.ring.len() > IN_LINE_MAX
-    }
-
-    /// Makes the table of a ring that has just outgrown [`IN_LINE_MAX`].
-    fn index(&mut self) {
-        if self.is_indexed() {
-            let keyed = self.ring.iter().filter_map(|(key, copy)| Some(((*key)?, copy.sequence)));
-            self.by_key.extend(keyed);
-        }
+    /// Where an entry is in the ring; its end for one above.
+    fn index(&self, sequence: Sequence) -> usize {
+        let index = usize::try_from(sequence.since(self.complete_from));
+        index.map_or(self.ring.len(), |index| index.min(self.ring.len()))
     }
 
     fn forget_oldest(&mut self) {
         let Some((key, oldest)) = self.ring.pop_front() else { return };
-        if let Some(key) = key
-            && self.by_key.get(&key) == Some(&oldest.sequence)
+        self.table.forget(key, oldest.sequence);
+        self.complete_from = oldest.sequence.next();
+    }
+}
+
+impl Table {
+    /// Takes what is new in the ring, which begins at `first`.
+    fn cover(&mut self, ring: &VecDeque<(Option<Key>, Copy)>, first: Sequence) {
+        let known = usize::try_from(self.covers_below.since(first)).unwrap_or(usize::MAX);
+        for (key, copy) in ring.iter().skip(known) {
+            self.covers_below = copy.sequence.next();
+            if let Some(key) = key {
+                self.by_key.insert(*key, copy.sequence);
+            }
+        }
+    }
+
+    fn forget(&mut self, key: Option<Key>, sequence: Sequence) {
+        if sequence < self.covers_below
+            && let Some(key) = key
+            && self.by_key.get(&key) == Some(&sequence)
         {
             self.by_key.remove(&key);
         }
-        self.complete_from = oldest.sequence.next();
     }
 }
 
@@ -151,10 +164,15 @@ mod tests {
         }
     }
 
-    fn find(recent: &Recent, client_message: u64) -> Option<u64> {
+    fn find_from(recent: &mut Recent, client_message: u64, floor: u64) -> Option<u64> {
         let id = ClientMessageId::new(client_message).expect("not zero");
-        let copy = recent.find(UserId::new(7).expect("not zero"), id)?;
+        let floor = Sequence::new(floor).expect("small");
+        let copy = recent.find(UserId::new(7).expect("not zero"), id, floor)?;
         Some(copy.sequence.get())
+    }
+
+    fn find(recent: &mut Recent, client_message: u64) -> Option<u64> {
+        find_from(recent, client_message, 1)
     }
 
     #[test]
@@ -162,29 +180,45 @@ mod tests {
         let mut recent = Recent::after(Sequence::new(10).expect("small"));
         assert_eq!(recent.complete_from().get(), 11);
         recent.push(&entry(11, 111));
-        assert_eq!((find(&recent, 111), find(&recent, 109)), (Some(11), None));
+        assert_eq!((find(&mut recent, 111), find(&mut recent, 109)), (Some(11), None));
         recent.extend_back(&[entry(9, 109), entry(10, 110)]);
         assert_eq!(recent.complete_from().get(), 9);
-        assert_eq!(find(&recent, 109), Some(9));
+        assert_eq!(find(&mut recent, 109), Some(9));
     }
 
     #[test]
-    fn few_entries_take_no_table_and_many_are_found_all_the_same() {
+    fn few_entries_above_a_floor_take_no_table_and_many_are_found_all_the_same() {
         let mut recent = Recent::after(Sequence::new(100).expect("small"));
-        for n in 101..=108 {
+        for n in 101..=300 {
             recent.push(&entry(n, n));
+            assert_eq!(find_from(&mut recent, n, 250), (n >= 250).then_some(n));
         }
-        assert_eq!((recent.by_key.capacity(), find(&recent, 101)), (0, Some(101)));
-        let mut grown = Recent::after(Sequence::new(100).expect("small"));
-        for (recent, older, next) in [(&mut recent, 95..=100, 109), (&mut grown, 1..=100, 101)] {
-            let older: Vec<Entry> = older.map(|n| entry(n, n)).collect();
-            recent.extend_back(&older);
-            recent.push(&entry(next, next));
-            let oldest = older.first().map(|entry| entry.sequence.get());
-            assert_eq!(oldest.and_then(|n| find(recent, n)), oldest);
-            assert_eq!((find(recent, 100), find(recent, next)), (Some(100), Some(next)));
-            assert_eq!(recent.by_key.len(), recent.len());
+        assert_eq!(
+            (find_from(&mut recent, 249, 250), find_from(&mut recent, 249, 249)),
+            (None, Some(249))
+        );
+        assert_eq!(recent.table.by_key.capacity(), 0);
+        for n in [101, 180, 299, 300] {
+            assert_eq!(find_from(&mut recent, n, 101), Some(n));
+            assert_eq!(find_from(&mut recent, n, 102), (n > 101).then_some(n));
         }
+        assert_eq!(recent.table.by_key.len(), 200);
+        recent.push(&entry(301, 301));
+        assert_eq!(find(&mut recent, 301), Some(301), "the table follows");
+        recent.extend_back(&[entry(99, 99), entry(100, 100)]);
+        assert_eq!((find(&mut recent, 99), find(&mut recent, 301)), (Some(99), Some(301)));
+    }
+
+    #[test]
+    fn of_two_copies_the_newest_is_found() {
+        let mut recent = Recent::after(Sequence::ZERO);
+        for n in 1..=200 {
+            recent.push(&entry(n, if n % 100 == 0 { 7_000 } else { n }));
+        }
+        assert_eq!(
+            (find_from(&mut recent, 7_000, 180), find(&mut recent, 7_000)),
+            (Some(200), Some(200))
+        );
     }
 
     #[test]
@@ -194,7 +228,10 @@ mod tests {
             recent.push(&entry(n, n));
         }
         assert_eq!(recent.complete_from().get(), 3);
-        assert_eq!((find(&recent, 2), find(&recent, 3)), (None, Some(3)));
+        assert_eq!((find(&mut recent, 2), find(&mut recent, 3)), (None, Some(3)));
+        recent.push(&entry(FLOOR_SPAN_MAX + 3, 1));
+        assert_eq!((find(&mut recent, 3), find(&mut recent, 4)), (None, Some(4)));
+        assert_eq!(recent.table.by_key.len(), RING_ENTRIES_MAX);
         assert_eq!(recent.len(), RING_ENTRIES_MAX);
     }
 }

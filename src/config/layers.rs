@@ -414,6 +414,7 @@ mod tests {
             ("websocket.ping_default", "1h"),
             ("store.path", ""),
             ("store.memtable_bytes", "1KiB"),
+            ("store.sync_interval", "101ms"),
             ("identity.access_token_life", "0s"),
             ("log.filter", "chasqui=loud"),
         ] {

@@ -90,6 +90,7 @@ impl Config {
             reserve_bytes: self.store.reserve_bytes,
             read_permits: count_or_cores(self.store.read_permits),
             wait_max: self.store.wait_max,
+            sync_interval: self.store.sync_interval,
             ..embedded::Options::new(&self.store.path)
         })
     }
@@ -169,6 +170,7 @@ impl Config {
             ),
             (!store.path.as_os_str().is_empty(), "store.path", "not empty"),
             (store.memtable_bytes >= 1 << 20, "store.memtable_bytes", "at least 1MiB"),
+            (store.sync_interval <= SYNC_INTERVAL_MAX, "store.sync_interval", "at most 100ms"),
             (identity.access_token_life >= second, "identity.access_token_life", "at least 1s"),
             (
                 telemetry::check(&log.filter).is_ok(),
@@ -182,6 +184,7 @@ impl Config {
 }
 
 const SHARDS_MAX: usize = 1024;
+const SYNC_INTERVAL_MAX: Duration = Duration::from_millis(100);
 const MESSAGE_BYTES_MAX: u64 = 1 << 20;
 
 fn count_or_cores(count: usize) -> usize {

@@ -184,6 +184,10 @@ pub struct Store {
     /// Once the disk is slow, sends that would wait for it longer are refused as overloaded.
     #[serde(with = "quantity::duration")]
     pub wait_max: Duration,
+    /// While changes are few, commits begin so far apart, so that several share a sync; 0 turns
+    /// that off.
+    #[serde(with = "quantity::duration")]
+    pub sync_interval: Duration,
 }
 
 impl Default for Store {
@@ -195,6 +199,7 @@ impl Default for Store {
             reserve_bytes: 256 << 20,
             read_permits: 0,
             wait_max: Duration::from_secs(1),
+            sync_interval: Duration::from_millis(2),
         }
     }
 }

@@ -9,7 +9,8 @@ use super::content::{self, Layout};
 use super::error::{Fault, ProtocolError};
 use super::reader::Reader;
 use super::tlv::Tlvs;
-use super::writer::Writer;
+use super::varint;
+use super::writer::{Fixed, VARINT_BYTES_MAX, Writer};
 use crate::model::{ClientMessageId, ConversationId, Entry, Ordinal, Sequence, Timestamp, UserId};
 
 /// One entry of a log.
@@ -64,21 +65,40 @@ impl<'a> EntryFrame<'a> {
     }
 
     pub(crate) fn write(&self, body: &mut Writer<'_>) {
-        let position = [self.conversation.get(), self.sequence.get(), self.ordinal.get()];
-        for number in position {
-            body.varint(number);
-        }
-        body.varint(self.sender.map_or(0, UserId::get));
-        body.ts(self.sent_at);
-        body.varint(self.kind);
-        body.bytes(self.body);
-        body.tlv_optional(tag::entry::CMID, self.client_message.map(ClientMessageId::get));
-        self.tlvs.write(body);
+        body.raw(self.fixed().as_bytes());
+        self.write_rest(body);
     }
 
-    /// Appends the frame.
+    /// Appends the frame. Its length is known before, so nothing has to be moved.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        Writer::new(out).frame(frame::ENTRY, |body| self.write(body));
+        let fixed = self.fixed();
+        let (fixed, tlvs) = (fixed.as_bytes(), self.tlvs.as_bytes());
+        let cmid = self.client_message.map_or(0, |id| 2 + varint::encoded_len(id.get()));
+        let len = fixed.len() + self.body.len() + cmid + tlvs.len();
+        out.reserve(1 + VARINT_BYTES_MAX + len);
+        let mut out = Writer::new(out);
+        out.u8(frame::ENTRY);
+        out.count(len);
+        out.raw(fixed);
+        self.write_rest(&mut out);
+    }
+
+    fn fixed(&self) -> Fixed {
+        let mut fixed = Fixed::new();
+        fixed.varint(self.conversation.get());
+        fixed.varint(self.sequence.get());
+        fixed.varint(self.ordinal.get());
+        fixed.varint(self.sender.map_or(0, UserId::get));
+        fixed.ts(self.sent_at);
+        fixed.varint(self.kind);
+        fixed.varint(u64::try_from(self.body.len()).unwrap_or(u64::MAX));
+        fixed
+    }
+
+    fn write_rest(&self, out: &mut Writer<'_>) {
+        out.raw(self.body);
+        out.tlv_optional(tag::entry::CMID, self.client_message.map(ClientMessageId::get));
+        self.tlvs.write(out);
     }
 }
 
@@ -121,9 +141,6 @@ impl<'a> EntryEncoder<'a> {
 
     /// Appends the frame.
     pub fn encode(&self, to_sender: bool, out: &mut Vec<u8>) {
-        // The longest head: type, length and eight fixed fields, plus the client message id.
-        const HEAD_BYTES_MAX: usize = 80;
-        out.reserve(HEAD_BYTES_MAX + self.layout.len());
         self.frame(to_sender).encode(out);
     }
 }

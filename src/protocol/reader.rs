@@ -46,33 +46,48 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes.
+    #[inline]
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], ProtocolError> {
         let Some((taken, rest)) = self.rest.split_at_checked(count) else {
-            return Err(self.error(Fault::Truncated { needed: count, had: self.rest.len() }));
+            return Err(self.truncated(count));
         };
         self.rest = rest;
         self.offset += count;
         Ok(taken)
     }
 
+    #[cold]
+    fn truncated(&self, needed: usize) -> ProtocolError {
+        self.error(Fault::Truncated { needed, had: self.rest.len() })
+    }
+
+    #[inline]
     pub(crate) fn u8(&mut self) -> Result<u8, ProtocolError> {
         Ok(self.take(1)?.first().copied().unwrap_or_default())
     }
 
+    #[inline]
     pub(crate) fn varint(&mut self) -> Result<u64, ProtocolError> {
-        let (value, rest) = varint::decode(self.rest).map_err(|fault| self.error(fault))?;
+        let Some((value, rest)) = varint::take(self.rest) else { return Err(self.bad_varint()) };
         self.offset += self.rest.len() - rest.len();
         self.rest = rest;
         Ok(value)
     }
 
+    #[cold]
+    fn bad_varint(&self) -> ProtocolError {
+        self.error(varint::fault(self.rest))
+    }
+
     /// A varint length and that many bytes.
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], ProtocolError> {
         let length = self.varint()?;
         self.take(usize::try_from(length).unwrap_or(usize::MAX))
     }
 
     /// A varint length and that many bytes, with their position.
+    #[inline]
     pub(crate) fn nested(&mut self) -> Result<Self, ProtocolError> {
         let length = self.varint()?;
         let offset = self.offset;

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::record::Records;
 use super::refusal::Refusal;
 use super::tlv::Tlvs;
-use super::writer::Writer;
+use super::writer::{Fixed, Writer};
 use crate::model::{
     ConversationId, DeviceId, EphemeralKind, Epoch, Ordinal, Sequence, Timestamp, UserId,
 };
@@ -240,11 +240,13 @@ impl<'a> ServerFrame<'a> {
                 }
             }
             Self::Sent { rid, sequence, ordinal, sent_at, duplicate } => {
+                let mut fixed = Fixed::new();
                 for number in [*rid, sequence.get(), ordinal.get()] {
-                    body.varint(number);
+                    fixed.varint(number);
                 }
-                body.ts(*sent_at);
-                body.u8(u8::from(*duplicate));
+                fixed.ts(*sent_at);
+                fixed.u8(u8::from(*duplicate));
+                body.raw(fixed.as_bytes());
             }
             Self::Entry(entry) => entry.write(body),
             Self::Cursor(cursor) => cursor.write(body),

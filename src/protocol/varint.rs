@@ -47,7 +47,8 @@ pub(crate) fn write(value: u64, place: &mut [u8]) {
 }
 
 /// The bytes of `value`, and how many of them count.
-fn layout(value: u64) -> ([u8; 8], usize) {
+#[inline]
+pub(crate) fn layout(value: u64) -> ([u8; 8], usize) {
     debug_assert!(value <= NUMBER_MAX, "{value} does not fit the protocol");
     let value = value.min(NUMBER_MAX);
     let length = encoded_len(value);
@@ -62,13 +63,27 @@ fn layout(value: u64) -> ([u8; 8], usize) {
     (bits.to_be_bytes(), length)
 }
 
-/// Takes one integer off the front of `bytes`: its value and what follows it.
-pub(crate) fn decode(bytes: &[u8]) -> Result<(u64, &[u8]), Fault> {
-    take(bytes).ok_or_else(|| fault(bytes))
+/// Takes one integer off the front of `bytes`: its value and what follows it; `None` if anything is
+/// wrong, which [`fault`] names.
+#[inline]
+pub(crate) fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    // Where eight bytes are left, all lengths go one way.
+    let Some(eight) = bytes.first_chunk::<8>() else { return take_near_end(bytes) };
+    let word = u64::from_be_bytes(*eight);
+    let form = word >> 62;
+    let length = 1_usize << form;
+    let value = (word & EIGHT_MASK) >> (64 - 8 * length);
+    let least = match form {
+        0 => 0,
+        1 => ONE_MAX + 1,
+        2 => TWO_MAX + 1,
+        _ => FOUR_MAX + 1,
+    };
+    let rest = bytes.get(length..)?;
+    (least <= value && value <= NUMBER_MAX).then_some((value, rest))
 }
 
-/// The same; `None` for whatever is wrong.
-fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
+fn take_near_end(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (first, after) = bytes.split_first()?;
     let (value, shorter_max, rest) = match first >> 6 {
         0b00 => return Some((u64::from(*first), after)),
@@ -80,17 +95,14 @@ fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
             let (head, rest) = bytes.split_first_chunk::<4>()?;
             (u64::from(u32::from_be_bytes(*head)) & FOUR_MAX, TWO_MAX, rest)
         }
-        _ => {
-            let (head, rest) = bytes.split_first_chunk::<8>()?;
-            (u64::from_be_bytes(*head) & EIGHT_MASK, FOUR_MAX, rest)
-        }
+        _ => return None,
     };
-    (shorter_max < value && value <= NUMBER_MAX).then_some((value, rest))
+    (shorter_max < value).then_some((value, rest))
 }
 
 /// What is wrong with bytes that [`take`] refused.
 #[cold]
-fn fault(bytes: &[u8]) -> Fault {
+pub(crate) fn fault(bytes: &[u8]) -> Fault {
     let needed = bytes.first().map_or(1, |first| 1 << (first >> 6));
     match bytes.first_chunk::<8>() {
         _ if bytes.len() < needed => Fault::Truncated { needed, had: bytes.len() },
@@ -104,6 +116,10 @@ fn fault(bytes: &[u8]) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn decode(bytes: &[u8]) -> Result<(u64, &[u8]), Fault> {
+        take(bytes).ok_or_else(|| fault(bytes))
+    }
 
     #[test]
     fn the_edges_of_every_length_have_these_bytes() {
@@ -122,6 +138,8 @@ mod tests {
             encode(value, &mut out);
             assert_eq!(out, bytes, "{value}");
             assert_eq!(decode(bytes), Ok((value, &[][..])));
+            let followed = [bytes, &[0xff; 9]].concat();
+            assert_eq!(decode(&followed), Ok((value, &[0xff; 9][..])));
             for cut in 0..bytes.len() {
                 let error = decode(&bytes[..cut]).expect_err("cut short");
                 assert!(matches!(error, Fault::Truncated { had, .. } if had == cut));
@@ -133,6 +151,7 @@ mod tests {
     fn longer_forms_and_larger_values_are_refused() {
         for bytes in [&[0x40, 0x07][..], &[0x80, 0, 0x3f, 0xff], &[0xc0, 0, 0, 0, 0, 0, 0, 1]] {
             assert_eq!(decode(bytes), Err(Fault::VarintNotShortest));
+            assert_eq!(decode(&[bytes, &[1; 8]].concat()), Err(Fault::VarintNotShortest));
         }
         let above = [0xc0, 0x20, 0, 0, 0, 0, 0, 0];
         assert_eq!(decode(&above), Err(Fault::VarintTooLarge));

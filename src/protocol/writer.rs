@@ -4,6 +4,58 @@
 use super::varint;
 use crate::model::Timestamp;
 
+/// The most bytes that the fixed fields of a frame take, those of varying length left out.
+const FIXED_BYTES_MAX: usize = 64;
+
+/// The longest varint, in bytes.
+pub(super) const VARINT_BYTES_MAX: usize = 8;
+
+/// Fixed fields that are written before the frame around them is, so that its length is known first.
+#[derive(Debug)]
+pub(crate) struct Fixed {
+    bytes: [u8; FIXED_BYTES_MAX],
+    len: usize,
+}
+
+impl Fixed {
+    /// No fields.
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; FIXED_BYTES_MAX], len: 0 }
+    }
+
+    pub(crate) fn varint(&mut self, value: u64) {
+        let (bytes, len) = varint::layout(value);
+        // What the value does not take is written over by the next one.
+        let place = self.bytes.get_mut(self.len..self.len + VARINT_BYTES_MAX);
+        debug_assert!(place.is_some(), "more fields than a frame has");
+        if let Some(place) = place {
+            place.copy_from_slice(&bytes);
+            self.len += len;
+        }
+    }
+
+    pub(crate) fn u8(&mut self, value: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = value;
+            self.len += 1;
+        }
+    }
+
+    /// Six bytes of milliseconds since 1970.
+    pub(crate) fn ts(&mut self, at: Timestamp) {
+        let [_, _, ts @ ..] = at.as_millis().to_be_bytes();
+        if let Some(place) = self.bytes.get_mut(self.len..self.len + ts.len()) {
+            place.copy_from_slice(&ts);
+            self.len += ts.len();
+        }
+    }
+
+    /// Their bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
 /// The bytes written so far.
 #[derive(Debug)]
 pub(crate) struct Writer<'o> {

@@ -3,7 +3,7 @@
 //! Owns the hold: after a refusal that a client answers by sending again, every SEND is refused until
 //! RESUME, so that no later message overtakes the refused one.
 
-use super::effect::Effects;
+use super::effect::{Effects, Says};
 use super::limits::Limits;
 use super::requests::{Kind, Requests};
 use crate::model::{Actor, Command, CommandError, Sequence};
@@ -84,7 +84,7 @@ impl Active {
         &mut self,
         limits: &Limits,
         frame: &Frame<'_>,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) -> Result<(), ProtocolError> {
         let error = match ClientFrame::decode(frame) {
             Ok(Some(decoded)) => match self.serve(limits, decoded, effects) {
@@ -111,7 +111,7 @@ impl Active {
         &mut self,
         limits: &Limits,
         frame: ClientFrame<'_>,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) -> Result<(), ProtocolError> {
         match frame {
             ClientFrame::Hello(_) => return Err(ProtocolError::closing(Fault::GreetedTwice, 0)),
@@ -159,7 +159,7 @@ impl Active {
         &mut self,
         limits: &Limits,
         send: &SendFrame<'_>,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) -> Result<(), ProtocolError> {
         let rid = send.rid;
         self.refuse_duplicate(rid)?;
@@ -192,7 +192,7 @@ impl Active {
         limits: &Limits,
         (rid, kind): (u64, Kind),
         command: Command,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) -> Result<(), ProtocolError> {
         self.refuse_duplicate(rid)?;
         if self.requests.reads() >= limits.reads_max {
@@ -211,7 +211,7 @@ impl Active {
         Ok(())
     }
 
-    fn execute(&self, rid: u64, command: Command, effects: &mut Effects) {
+    fn execute(&self, rid: u64, command: Command, effects: &mut impl Effects) {
         effects.execute(rid, command, self.resumes);
     }
 }

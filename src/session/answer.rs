@@ -1,7 +1,7 @@
 //! Outcomes to frames: the one final answer of each request.
 
 use super::active::Active;
-use super::effect::Effects;
+use super::effect::{Effects, Says};
 use super::requests::Kind;
 use crate::model::{Applied, CommandError, ErrorCode, Fetched, Outcome, Sent, UserId};
 use crate::protocol::{EntryEncoder, ServerFrame, encode_synced};
@@ -14,13 +14,13 @@ impl Active {
         &mut self,
         rid: u64,
         result: &Result<Outcome, CommandError>,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) {
         let Some(kind) = self.requests.remove(rid) else { return };
         match (kind, result) {
             (Kind::Send, Ok(Outcome::Sent(sent))) => effects.send(&frame_of(rid, sent)),
             (Kind::Sync, Ok(Outcome::Synced(synced))) => {
-                effects.send_encoded(|out| encode_synced(rid, synced, out));
+                effects.write(|out| encode_synced(rid, synced, out));
             }
             (Kind::Fetch, Ok(Outcome::Fetched(fetched))) => {
                 send_entries(fetched, self.actor().user, effects);
@@ -34,7 +34,7 @@ impl Active {
 
     /// Refuses a request. A SEND that invites to send again holds the connection, and its ERROR
     /// has the retry flag: by that flag alone a client knows of the hold.
-    fn refuse(&mut self, rid: u64, kind: Kind, error: &CommandError, effects: &mut Effects) {
+    fn refuse(&mut self, rid: u64, kind: Kind, error: &CommandError, effects: &mut impl Effects) {
         let holds = kind == Kind::Send && invites_resend(error);
         if holds {
             self.hold();
@@ -53,11 +53,11 @@ fn frame_of(rid: u64, sent: &Sent) -> ServerFrame<'static> {
 }
 
 /// The entries of a page, each a frame of its own; a client's own with their client message ids.
-fn send_entries(fetched: &Fetched, reader: UserId, effects: &mut Effects) {
+fn send_entries(fetched: &Fetched, reader: UserId, effects: &mut impl Effects) {
     for entry in &fetched.entries {
         let own = entry.sender == Some(reader);
         let encoder = EntryEncoder::new(fetched.conversation, entry);
-        effects.send_encoded(|out| encoder.encode(own, out));
+        effects.write(|out| encoder.encode(own, out));
     }
 }
 

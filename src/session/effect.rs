@@ -1,35 +1,72 @@
 //! What a session wants done, and how it says so.
 //!
-//! Invariant: the frames of [`Effects`] lie one behind the other in one buffer, which is used again, so
-//! that saying something allocates nothing.
+//! A session says what it wants done to whatever does it, one effect at a time, in the order in which
+//! they are to happen: nothing is gathered on the way, and a frame is encoded where it is wanted.
 
 use crate::model::{Actor, Command, CommandError, Epoch, ErrorCode, Secret};
 use crate::protocol::constants::error_flag;
 use crate::protocol::{CloseCode, ProtocolError, Refusal, ServerFrame};
-use std::ops::Range;
 
-/// What the driver is to do, in order.
+/// Does what a session wants done.
+pub trait Effects {
+    /// Find out who presents this access token; the answer goes to `handle_grant`.
+    fn authenticate(&mut self, token: Secret);
+
+    /// Execute a command as the session's actor.
+    ///
+    /// `rid` goes back with the outcome to `handle_outcome`; 0: nobody waits for it. `resumes` is how
+    /// often this connection has resumed. The owner of a conversation remembers it with what it refused,
+    /// and refuses what was queued before the client knew.
+    fn execute(&mut self, rid: u64, command: Command, resumes: u32);
+
+    /// Write exactly one frame, which `encode` appends.
+    fn write(&mut self, encode: impl FnOnce(&mut Vec<u8>));
+
+    /// Write what was to be written, then close. Nothing follows.
+    fn close(&mut self, code: CloseCode);
+}
+
+/// One effect, for whoever would rather look at them later.
 #[derive(Debug)]
-pub enum Effect<'e> {
-    /// Find out who presents this token; the answer goes to `handle_grant`.
+pub enum Effect {
+    /// See [`Effects::authenticate`].
     Authenticate {
         /// The access token.
         token: Secret,
     },
-    /// Execute a command as the session's actor.
+    /// See [`Effects::execute`].
     Execute {
-        /// Goes back with the outcome to `handle_outcome`; 0: nobody waits for it.
+        /// Goes back with the outcome.
         rid: u64,
         /// What to do.
         command: Command,
-        /// How often this connection has resumed. The owner of a conversation remembers it with
-        /// what it refused, and refuses what was queued before the client knew.
+        /// How often this connection has resumed.
         resumes: u32,
     },
-    /// Write this: exactly one frame.
-    Send(&'e [u8]),
-    /// Write what is queued, then close.
+    /// Write this frame.
+    Write(Vec<u8>),
+    /// Close.
     Close(CloseCode),
+}
+
+impl Effects for Vec<Effect> {
+    fn authenticate(&mut self, token: Secret) {
+        self.push(Effect::Authenticate { token });
+    }
+
+    fn execute(&mut self, rid: u64, command: Command, resumes: u32) {
+        self.push(Effect::Execute { rid, command, resumes });
+    }
+
+    fn write(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let mut frame = Vec::new();
+        encode(&mut frame);
+        self.push(Effect::Write(frame));
+    }
+
+    fn close(&mut self, code: CloseCode) {
+        self.push(Effect::Close(code));
+    }
 }
 
 /// Who was authenticated.
@@ -116,95 +153,33 @@ impl From<&CommandError> for GrantError {
     }
 }
 
-/// Where a session says what it wants done. Steps append; the driver takes everything out.
-#[derive(Debug, Default)]
-pub struct Effects {
-    said: Vec<Said>,
-    /// The frames that are to be written.
-    frames: Vec<u8>,
-}
-
-/// An effect whose frame lies in the buffer.
-#[derive(Debug)]
-enum Said {
-    Authenticate { token: Secret },
-    Execute { rid: u64, command: Command, resumes: u32 },
-    Send(Range<usize>),
-    Close(CloseCode),
-}
-
-impl Effects {
-    /// Takes them out, in order.
-    pub fn drain(&mut self) -> impl Iterator<Item = Effect<'_>> {
-        let Self { said, frames } = self;
-        said.drain(..).map(|said| match said {
-            Said::Authenticate { token } => Effect::Authenticate { token },
-            Said::Execute { rid, command, resumes } => Effect::Execute { rid, command, resumes },
-            Said::Send(place) => Effect::Send(frames.get(place).unwrap_or_default()),
-            Said::Close(code) => Effect::Close(code),
-        })
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.said.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.said.is_empty()
-    }
-
-    /// Gives memory back, but for so many effects and so many bytes of frames.
-    pub fn shrink_to(&mut self, effects: usize, frame_bytes: usize) {
-        self.said.shrink_to(effects);
-        if self.frames.capacity() > frame_bytes && self.is_empty() {
-            self.frames = Vec::new();
-        }
-    }
-
-    pub(super) fn authenticate(&mut self, token: Secret) {
-        self.said.push(Said::Authenticate { token });
-    }
-
-    pub(super) fn execute(&mut self, rid: u64, command: Command, resumes: u32) {
-        self.said.push(Said::Execute { rid, command, resumes });
-    }
-
-    pub(super) fn send(&mut self, frame: &ServerFrame<'_>) {
-        self.send_encoded(|out| frame.encode(out));
-    }
-
-    /// Sends the one frame that `encode` appends.
-    pub(super) fn send_encoded(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
-        if self.said.is_empty() {
-            self.frames.clear();
-        }
-        let start = self.frames.len();
-        encode(&mut self.frames);
-        self.said.push(Said::Send(start..self.frames.len()));
+/// What a session says in a few words of its own.
+pub(super) trait Says: Effects {
+    /// Writes a frame.
+    fn send(&mut self, frame: &ServerFrame<'_>) {
+        self.write(|out| frame.encode(out));
     }
 
     /// Refuses one request, as the core would.
-    pub(super) fn refuse(&mut self, rid: u64, error: &CommandError) {
+    fn refuse(&mut self, rid: u64, error: &CommandError) {
         self.send(&ServerFrame::Error(Refusal::of_command(rid, error)));
     }
 
     /// Refuses one request for what it sent.
-    pub(super) fn refuse_for(&mut self, error: &ProtocolError) {
+    fn refuse_for(&mut self, error: &ProtocolError) {
         let text = error.fault.to_string();
         self.send(&ServerFrame::Error(Refusal::of_protocol(error, &text)));
     }
 
     /// Closes for a breach of the protocol.
-    pub(super) fn violation(&mut self, error: &ProtocolError) {
+    fn violation(&mut self, error: &ProtocolError) {
         let text = error.to_string();
         self.send(&ServerFrame::Error(Refusal::of_protocol(error, &text)));
-        self.said.push(Said::Close(CloseCode::Protocol));
+        self.close(CloseCode::Protocol);
     }
 
     /// Says why and closes.
-    pub(super) fn refuse_connection(&mut self, (code, text): (ErrorCode, &str), close: CloseCode) {
+    fn refuse_connection(&mut self, (code, text): (ErrorCode, &str), close: CloseCode) {
         let retry = if close.reconnects() { error_flag::RETRY } else { 0 };
         self.send(&ServerFrame::Error(Refusal {
             rid: 0,
@@ -213,17 +188,17 @@ impl Effects {
             retry_ms: 0,
             text,
         }));
-        self.said.push(Said::Close(close));
+        self.close(close);
     }
 
     /// Closes, saying why where somebody may still read it.
-    pub(super) fn close(&mut self, close: CloseCode) {
+    fn say_why_and_close(&mut self, close: CloseCode) {
         let code = match close {
             // Announced by GOAWAY.
             CloseCode::Restart
             // Nobody is reading.
             | CloseCode::SlowConsumer
-            | CloseCode::Silent => return self.said.push(Said::Close(close)),
+            | CloseCode::Silent => return self.close(close),
             CloseCode::Overloaded | CloseCode::TooManyConnections => ErrorCode::Overloaded,
             CloseCode::Internal => ErrorCode::Internal,
             CloseCode::TokenExpired => ErrorCode::Expired,
@@ -235,3 +210,5 @@ impl Effects {
         self.refuse_connection((code, close.name()), close);
     }
 }
+
+impl<E: Effects> Says for E {}

@@ -4,7 +4,7 @@
 //! WELCOME as if it had come then.
 
 use super::active::Active;
-use super::effect::{Effects, Granted};
+use super::effect::{Effects, Granted, Says};
 use super::limits::Limits;
 use super::{Session, State};
 use crate::model::{Epoch, Secret, Timestamp};
@@ -61,7 +61,7 @@ impl Pending {
         now: Timestamp,
         limits: &Limits,
         granted: Granted,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) -> (Active, Kept) {
         let ping_seconds = limits.ping_seconds(self.ping_seconds);
         let number = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
@@ -87,7 +87,7 @@ impl Pending {
 
 impl Session {
     /// Takes the first message.
-    pub(super) fn greet(&mut self, message: &[u8], effects: &mut Effects) {
+    pub(super) fn greet(&mut self, message: &[u8], effects: &mut impl Effects) {
         match read_hello(message) {
             Ok((hello, rest)) => {
                 self.state = State::Authenticating(Box::new(Pending::new(&hello, rest)));
@@ -98,7 +98,7 @@ impl Session {
     }
 
     /// Serves what was kept while the token was checked.
-    pub(super) fn serve_kept(&mut self, limits: &Limits, kept: Kept, effects: &mut Effects) {
+    pub(super) fn serve_kept(&mut self, limits: &Limits, kept: Kept, effects: &mut impl Effects) {
         let Kept { rest, later } = kept;
         // A message is never empty, but nothing need stand behind HELLO.
         if !rest.is_empty() {

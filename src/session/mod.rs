@@ -1,7 +1,7 @@
 //! One connection's protocol state, without a socket.
 //!
-//! The driver feeds whole messages, grants, outcomes and the time in; [`Effect`]s come out, in the
-//! order in which they are to happen. Owns greeting, request bookkeeping, the hold and the silence
+//! The driver feeds whole messages, grants, outcomes and the time in; [`Effects`] is told what follows, in
+//! the order in which it is to happen. Owns greeting, request bookkeeping, the hold and the silence
 //! rule. It deliberately knows no rule of the messenger, awaits nothing and reads no clock.
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Invariants: every accepted request is answered exactly once, when its outcome is handed in; after
-//! `Effect::Close` nothing is emitted any more; an idle session holds no heap.
+//! `Effects::close` nothing is emitted any more; an idle session holds no heap.
 
 mod active;
 mod answer;
@@ -27,6 +27,7 @@ pub use limits::Limits;
 use crate::model::{Actor, CommandError, Outcome, Timestamp};
 use crate::protocol::{CloseCode, Fault, Goaway, ProtocolError, ServerFrame, frames};
 use active::Active;
+use effect::Says;
 use greeting::Pending;
 use liveness::Heard;
 
@@ -44,7 +45,7 @@ pub struct Session {
 enum State {
     /// Waits for HELLO.
     Greeting,
-    /// Waits for the answer to `Effect::Authenticate`.
+    /// Waits for the answer to `Effects::authenticate`.
     Authenticating(Box<Pending>),
     /// Serves requests.
     Active(Active),
@@ -66,7 +67,7 @@ impl Session {
         now: Timestamp,
         limits: &Limits,
         message: &[u8],
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) {
         self.heard(now);
         if message.len() > limits.message_bytes_max {
@@ -85,7 +86,7 @@ impl Session {
         }
     }
 
-    /// Takes the answer to `Effect::Authenticate`; then what came with HELLO is served.
+    /// Takes the answer to `Effects::authenticate`; then what came with HELLO is served.
     ///
     /// The connection is to be registered for push before this is called.
     pub fn handle_grant(
@@ -93,7 +94,7 @@ impl Session {
         now: Timestamp,
         limits: &Limits,
         result: Result<Granted, GrantError>,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) {
         let state = std::mem::replace(&mut self.state, State::Closed);
         let State::Authenticating(pending) = state else {
@@ -111,12 +112,12 @@ impl Session {
         }
     }
 
-    /// Takes the answer to an `Effect::Execute` with a rid, which is thereby answered.
+    /// Takes the answer to an `Effects::execute` with a rid, which is thereby answered.
     pub fn handle_outcome(
         &mut self,
         rid: u64,
         result: &Result<Outcome, CommandError>,
-        effects: &mut Effects,
+        effects: &mut impl Effects,
     ) {
         if let State::Active(active) = &mut self.state {
             active.answer(rid, result, effects);
@@ -124,7 +125,7 @@ impl Session {
     }
 
     /// Lets time pass: the HELLO deadline and silence. Called by the coarse sweep.
-    pub fn handle_tick(&mut self, now: Timestamp, limits: &Limits, effects: &mut Effects) {
+    pub fn handle_tick(&mut self, now: Timestamp, limits: &Limits, effects: &mut impl Effects) {
         let patience = match &self.state {
             State::Greeting => limits.hello_deadline,
             State::Active(active) => limits.silence_max(active.ping_seconds()),
@@ -137,7 +138,7 @@ impl Session {
     }
 
     /// Announces that the server goes away. A connection without an actor is closed at once.
-    pub fn handle_drain(&mut self, goaway: Goaway, effects: &mut Effects) {
+    pub fn handle_drain(&mut self, goaway: Goaway, effects: &mut impl Effects) {
         match self.state {
             State::Active(_) => effects.send(&ServerFrame::Goaway(goaway)),
             State::Greeting | State::Authenticating(_) => {
@@ -149,15 +150,15 @@ impl Session {
     }
 
     /// Closes for a reason that lies outside the session, such as a revoked device.
-    pub fn handle_close(&mut self, code: CloseCode, effects: &mut Effects) {
+    pub fn handle_close(&mut self, code: CloseCode, effects: &mut impl Effects) {
         if !self.is_closed() {
             self.state = State::Closed;
-            effects.close(code);
+            effects.say_why_and_close(code);
         }
     }
 
     /// Closes for a breach of the protocol that the driver found, such as a text message.
-    pub fn handle_violation(&mut self, error: &ProtocolError, effects: &mut Effects) {
+    pub fn handle_violation(&mut self, error: &ProtocolError, effects: &mut impl Effects) {
         if !self.is_closed() {
             self.state = State::Closed;
             effects.violation(error);
@@ -172,7 +173,7 @@ impl Session {
         }
     }
 
-    /// Whether the answer to `Effect::Authenticate` is awaited.
+    /// Whether the answer to `Effects::authenticate` is awaited.
     pub const fn is_authenticating(&self) -> bool {
         matches!(self.state, State::Authenticating(_))
     }
@@ -182,7 +183,7 @@ impl Session {
         matches!(self.state, State::Active(_))
     }
 
-    /// Whether `Effect::Close` was emitted.
+    /// Whether `Effects::close` was emitted.
     pub const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
@@ -206,7 +207,7 @@ impl Session {
     }
 
     /// Serves the frames of one message until one breaks the protocol.
-    fn take(&mut self, limits: &Limits, message: &[u8], effects: &mut Effects) {
+    fn take(&mut self, limits: &Limits, message: &[u8], effects: &mut impl Effects) {
         let State::Active(active) = &mut self.state else { return };
         for frame in frames(message) {
             let served = frame.and_then(|frame| active.take(limits, &frame, effects));

@@ -3,7 +3,8 @@
 //! Owns the table, the sockets' readiness, the lists of what is to be read and written, and the
 //! events for the rest of the shard. It executes no command and knows no user: commands leave as
 //! [`Event`]s, and replies and pushes come back by [`ConnectionKey`]. What happens in a turn is in
-//! `turn`, how bytes leave in `flush`, how a connection ends in `closing`.
+//! `turn`, what follows from a session's step in `step`, how bytes leave in `flush`, how a connection ends
+//! in `closing`.
 //!
 //! Invariants: a key whose connection is gone does nothing. Every event with a command is answered
 //! by [`Connections::grant`] or [`Connections::reply`], and [`Event::Closed`] comes once for every
@@ -14,7 +15,7 @@ use super::counters::Counters;
 use super::entrance::Entrance;
 use super::epoll::{Batch, Epoll, Readiness};
 use super::inbound::{Partial, Unread};
-use super::outbox::{Outbox, Overflow, PushClass, ResyncReason, Spares};
+use super::outbox::{Outbox, PushClass, ResyncReason, Spares};
 use super::settings::{Mode, Settings};
 use super::slab::Slab;
 use super::turn::{EVENTS_PER_TURN, READ_BYTES};
@@ -22,17 +23,13 @@ use super::websocket::Message;
 use super::{ConnectionKey, turn::Budget};
 use crate::model::{Actor, Command, CommandError, Outcome, Secret, Timestamp};
 use crate::protocol::{CloseCode, Goaway};
-use crate::session::{Effect, Effects, GrantError, Granted, Limits, Session};
+use crate::session::{GrantError, Granted, Session};
 use crate::tls::Channel;
 use fastwebsockets::OpCode;
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-
-/// How many effects of one step the shard keeps room for, and how many bytes of frames in them.
-const EFFECTS_KEPT: usize = 1_024;
-const FRAME_BYTES_KEPT: usize = 64 << 10;
 
 /// What connections ask of the rest of the shard.
 #[derive(Debug)]
@@ -72,12 +69,18 @@ pub(super) struct Outgoing {
     /// Connections with something to write and a socket that may take it.
     pub(super) dirty: VecDeque<ConnectionKey>,
     pub(super) spares: Spares,
+    /// Where replies are laid out.
+    pub(super) frame: Vec<u8>,
 }
 
 impl Outgoing {
     /// The outbox of a connection, which is listed for writing.
-    fn outbox<'c>(&mut self, key: ConnectionKey, connection: &'c mut Connection) -> &'c mut Outbox {
-        let Connection { outbox, flags, .. } = connection;
+    pub(super) fn outbox<'c>(
+        &mut self,
+        key: ConnectionKey,
+        outbox: &'c mut Option<Box<Outbox>>,
+        flags: &mut Flags,
+    ) -> &'c mut Outbox {
         let outbox = self.spares.lend(outbox);
         if outbox.stalled_since().is_none() && flags.set(Flags::DIRTY) {
             self.dirty.push_back(key);
@@ -103,7 +106,6 @@ pub(crate) struct Connections {
     /// What the rest of the shard has not taken yet.
     pub(super) events: VecDeque<Event>,
     pub(super) entrance: Entrance,
-    effects: Effects,
     /// The next slot that the sweep visits.
     pub(super) swept: u32,
     /// Set while the server shuts down, with the next slot to be told.
@@ -126,7 +128,6 @@ impl Connections {
             budget: Budget::default(),
             events: VecDeque::new(),
             entrance: Entrance::default(),
-            effects: Effects::default(),
             swept: 0,
             draining: None,
         })
@@ -264,71 +265,6 @@ impl Connections {
         self.draining = Some((goaway, 0));
     }
 
-    /// Runs one step of a client's session and what follows from it.
-    pub(super) fn step(
-        &mut self,
-        key: ConnectionKey,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
-    ) {
-        self.step_as(key, None, run);
-    }
-
-    /// The same where the step itself tells the session who its actor is. A session that closes
-    /// forgets its actor, and its last commands still need one.
-    fn step_as(
-        &mut self,
-        key: ConnectionKey,
-        granted: Option<Actor>,
-        run: impl FnOnce(&mut Session, Timestamp, &Limits, &mut Effects),
-    ) {
-        let Some(Connection { role: Role::Client(session), .. }) = self.slab.get_mut(key) else {
-            return;
-        };
-        let actor = granted.or_else(|| session.actor());
-        run(session, self.now, &self.settings.limits, &mut self.effects);
-        if self.effects.is_empty() {
-            return;
-        }
-        let mut effects = std::mem::take(&mut self.effects);
-        for effect in effects.drain() {
-            self.apply(key, actor, effect);
-        }
-        effects.shrink_to(EFFECTS_KEPT, FRAME_BYTES_KEPT);
-        self.effects = effects;
-    }
-
-    fn apply(&mut self, key: ConnectionKey, actor: Option<Actor>, effect: Effect<'_>) {
-        let Some(connection) = self.slab.get_mut(key) else { return };
-        if !connection.is_served() {
-            return;
-        }
-        match effect {
-            Effect::Authenticate { token } => {
-                connection.executing = connection.executing.saturating_add(1);
-                self.entrance.queue_up(key, token);
-            }
-            Effect::Execute { rid, command, resumes } => {
-                let Some(actor) = actor else { return };
-                self.counters.messages.add(usize::from(matches!(command, Command::Send { .. })));
-                if rid != 0 {
-                    connection.executing = connection.executing.saturating_add(1);
-                }
-                self.events.push_back(Event::Execute { key, actor, rid, command, resumes });
-            }
-            Effect::Send(frame) => {
-                self.counters.note_reply(frame);
-                let bound = self.settings.outbox_bound(&connection.role);
-                let outbox = self.outgoing.outbox(key, connection);
-                match outbox.reply(OpCode::Binary, frame, bound) {
-                    Ok(0) => {}
-                    Ok(dropped) => self.counters.deliveries_dropped.add(dropped),
-                    Err(Overflow) => self.begin_slow_close(key, actor),
-                }
-            }
-            Effect::Close(code) => self.begin_close(key, actor, Some(code.number())),
-        }
-    }
-
     /// Queues a reply as one WebSocket message; closes a connection that cannot take it.
     pub(super) fn send(
         &mut self,
@@ -346,7 +282,8 @@ impl Connections {
     pub(super) fn queue(&mut self, key: ConnectionKey, opcode: OpCode, payload: &[u8]) -> bool {
         let Some(connection) = self.slab.get_mut(key) else { return true };
         let bound = self.settings.outbox_bound(&connection.role);
-        let queued = self.outgoing.outbox(key, connection).reply(opcode, payload, bound);
+        let Connection { outbox, flags, .. } = connection;
+        let queued = self.outgoing.outbox(key, outbox, flags).reply(opcode, payload, bound);
         self.counters.deliveries_dropped.add(queued.unwrap_or(0));
         queued.is_ok()
     }
@@ -403,7 +340,8 @@ impl Connections {
         let connection = self.slab.get_mut(key)?;
         let takes = connection.phase == Phase::Open
             && matches!(&connection.role, Role::Client(session) if wants(session));
-        takes.then(|| self.outgoing.outbox(key, connection))
+        let Connection { outbox, flags, .. } = connection;
+        takes.then(|| self.outgoing.outbox(key, outbox, flags))
     }
 }
 

@@ -13,9 +13,10 @@ use crate::identity::Identity;
 use crate::model::{Actor, Command, CommandError, ConversationId, ErrorCode, Outcome, Timestamp};
 use crate::protocol::CloseCode;
 use crate::store::Store;
+use rustc_hash::FxBuildHasher;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,13 +37,13 @@ pub(super) struct Core<S> {
     pub(super) wakes: Wakes,
     /// Whom connections that are not active yet may turn out to be: they are in the registry
     /// already, and come out of it if they close first.
-    pub(super) greeting: RefCell<HashMap<ConnectionKey, Actor, ahash::RandomState>>,
+    pub(super) greeting: RefCell<HashMap<ConnectionKey, Actor, FxBuildHasher>>,
     /// Connections of which a send was refused before it reached an owner, with their count of
     /// RESUMEs and when: what they had sent behind it is refused as well.
     pub(super) refused: RefCell<Refused>,
 }
 
-type Refused = HashMap<(u64, u64), (u32, Timestamp), ahash::RandomState>;
+type Refused = HashMap<(u64, u64), (u32, Timestamp), FxBuildHasher>;
 
 /// How long such a refusal is remembered: far longer than anything stays queued.
 const REFUSED: Duration = Duration::from_mins(2);
@@ -173,7 +174,7 @@ impl<S: Store> Core<S> {
 
 /// Shrinks a table of which less than a quarter is used: a rush must not be paid for ever after.
 /// What is left has room to double.
-pub(super) fn give_back<K: Eq + Hash, V>(table: &mut HashMap<K, V, ahash::RandomState>) {
+pub(super) fn give_back<K: Eq + Hash, V, S: BuildHasher>(table: &mut HashMap<K, V, S>) {
     if table.len() < table.capacity() / 4 {
         table.shrink_to(table.len() * 2);
     }

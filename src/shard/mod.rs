@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
-//! `connection`, `tls`, `outbox`, `connections`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
+//! `connection`, `tls`, `outbox`, `connections`, `step`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
 //! `counters`. The command side, from the door down: `handle`, `mailbox`, `seat`, `perform`,
 //! `accounts`, `chats`, `receive`, `owners`, `workers`, `fanout`, `registry`, `wakes`, `core`.
 
@@ -31,6 +31,7 @@ mod outbox;
 mod reactor;
 mod settings;
 mod slab;
+mod step;
 mod tls;
 mod turn;
 mod websocket;

@@ -12,6 +12,7 @@ use super::workers::Worker;
 use crate::chat::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, Owner, Request, View};
 use crate::model::{CommandError, ConversationId, Timestamp};
 use crate::store::Store;
+use rustc_hash::FxBuildHasher;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -42,7 +43,7 @@ type ViewReply = oneshot::Sender<Result<Rc<View>, CommandError>>;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    slots: RefCell<HashMap<ConversationId, Rc<Slot>, ahash::RandomState>>,
+    slots: RefCell<HashMap<ConversationId, Rc<Slot>, FxBuildHasher>>,
     lists: Rc<Lists>,
     /// When the round began in which owners work.
     pub(super) now: Cell<Timestamp>,

@@ -6,6 +6,7 @@
 use super::ConnectionKey;
 use crate::model::{Actor, DeviceId, UserId};
 use dashmap::DashMap;
+use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,14 +52,14 @@ enum Live {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    users: DashMap<UserId, SmallVec<[Live; 1]>, ahash::RandomState>,
+    users: DashMap<UserId, SmallVec<[Live; 1]>, FxBuildHasher>,
     connections_per_device_max: usize,
 }
 
 impl Registry {
     /// An empty registry that admits so many connections of one device.
     pub(crate) fn new(connections_per_device_max: usize) -> Self {
-        let users = DashMap::with_hasher_and_shard_amount(ahash::RandomState::new(), LOCKS);
+        let users = DashMap::with_hasher_and_shard_amount(FxBuildHasher, LOCKS);
         Self { users, connections_per_device_max }
     }
 

@@ -18,7 +18,7 @@ use chasqui::protocol::constants::limit;
 use chasqui::protocol::{
     ClientFrame, CloseCode, Fault, Hello, ProtocolError, ServerFrame, content, frames,
 };
-use chasqui::session::{Effect, Effects, Granted, Limits, Session};
+use chasqui::session::{Effect, Granted, Limits, Session};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -165,7 +165,7 @@ fn a_frame_cut_at_any_length_is_malformed() {
 
 /// A session that has been welcomed.
 fn active(now: Timestamp, limits: &Limits) -> Session {
-    let (mut session, mut effects) = (Session::new(now), Effects::default());
+    let (mut session, mut effects) = (Session::new(now), Vec::new());
     let epoch = Epoch::new(5).unwrap();
     let hello = ClientFrame::Hello(Hello {
         minor: 0,
@@ -188,16 +188,15 @@ fn active(now: Timestamp, limits: &Limits) -> Session {
 fn a_session_answers_as_the_vector_says() {
     let (now, limits) = (Timestamp::from_millis(1_790_000_000_000), Limits::default());
     for vector in vectors().filter(|v| v["from"] == "client" && v["verdict"] != "ok") {
-        let (mut session, mut effects) = (active(now, &limits), Effects::default());
+        let (mut session, mut effects) = (active(now, &limits), Vec::new());
         session.handle_message(now, &limits, &message(&vector), &mut effects);
-        let mut effects: Vec<_> = effects.drain().collect();
         let closes = vector["verdict"]["closes"] == true;
         assert_eq!(session.is_closed(), closes, "{}", vector["name"]);
         if closes {
             assert!(matches!(effects.pop(), Some(Effect::Close(CloseCode::Protocol))));
         }
-        let Some(Effect::Send(bytes)) = effects.pop() else { panic!("{}", vector["name"]) };
-        let frame = frames(bytes).next().unwrap().unwrap();
+        let Some(Effect::Write(bytes)) = effects.pop() else { panic!("{}", vector["name"]) };
+        let frame = frames(&bytes).next().unwrap().unwrap();
         let Ok(Some(ServerFrame::Error(refusal))) = ServerFrame::decode(&frame) else {
             panic!("{}", vector["name"])
         };

@@ -6,7 +6,7 @@ use chasqui::model::{
     Sent, Sequence, Timestamp, UserId,
 };
 use chasqui::protocol::{ServerFrame, frames};
-use chasqui::session::{Effect, Effects, Granted, Limits, Session};
+use chasqui::session::{Effect, Granted, Limits, Session};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -38,12 +38,12 @@ fn refused(step: &Value) -> CommandError {
 }
 
 /// What goes out, as the steps of a vector show it.
-fn outgoing(effects: &mut Effects) -> Vec<Value> {
-    let shown = effects.drain().filter_map(|effect| match effect {
+fn outgoing(effects: &mut Vec<Effect>) -> Vec<Value> {
+    let shown = effects.drain(..).filter_map(|effect| match effect {
         Effect::Authenticate { .. } | Effect::Execute { .. } => None,
         Effect::Close(code) => Some(json!({"close": code.number()})),
-        Effect::Send(bytes) => {
-            let frame = frames(bytes).next().unwrap().unwrap();
+        Effect::Write(bytes) => {
+            let frame = frames(&bytes).next().unwrap().unwrap();
             let frame = ServerFrame::decode(&frame).unwrap().unwrap();
             Some(json!({"server": describe::server(&frame)}))
         }
@@ -65,7 +65,7 @@ fn covers(said: &Value, expected: &Value) -> bool {
 fn every_session_goes_as_its_vector_says() {
     let limits = Limits::default();
     for vector in vectors_of("sessions") {
-        let (mut session, mut effects) = (Session::new(NOW), Effects::default());
+        let (mut session, mut effects) = (Session::new(NOW), Vec::new());
         let mut waiting = Vec::new().into_iter();
         for step in vector["steps"].as_array().unwrap() {
             let name = &vector["name"];

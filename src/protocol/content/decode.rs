@@ -219,6 +219,9 @@ impl<'a> Fields<'_, 'a> {
 
 fn message(fields: &Fields<'_, '_>) -> Result<Message, ProtocolError> {
     let mut message = Message { text: fields.text()?, ..Message::default() };
+    if fields.tlvs.is_empty() {
+        return Ok(message);
+    }
     if let Some(tlv) = fields.tlvs.get(tag::message::ATTACHMENTS) {
         let mut items = tlv.reader();
         while !items.is_empty() {

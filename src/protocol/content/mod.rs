@@ -30,11 +30,6 @@ impl Layout<'_> {
         Tlvs::trusted(&self.tlvs)
     }
 
-    /// The bytes of body and tagged values together.
-    pub(crate) fn len(&self) -> usize {
-        self.body.len() + self.tlvs.len()
-    }
-
     /// Makes a preview of it: the body cut, at a character where it is text, and the tagged values
     /// left out where they are many. So a record has a bound whatever its last entry carries.
     pub(crate) fn cut(&mut self) {

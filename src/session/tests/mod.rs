@@ -3,7 +3,7 @@
 mod property;
 mod scenario;
 
-use super::{Effect, Effects, GrantError, Granted, Limits, Session};
+use super::{Effect, GrantError, Granted, Limits, Session};
 use crate::model::{
     Actor, ClientMessageId, CommandError, Content, ConversationId, DeviceId, Entry, Epoch,
     ErrorCode, Fetched, Message, Ordinal, Outcome, Sent, Sequence, Synced, Timestamp, UserId,
@@ -111,13 +111,13 @@ fn entry(sequence: u64, sender: UserId) -> Entry {
 struct Peer {
     session: Session,
     limits: Limits,
-    effects: Effects,
+    effects: Vec<Effect>,
 }
 
 impl Peer {
     fn new() -> Self {
         let limits = Limits::default();
-        Self { session: Session::new(at(0)), limits, effects: Effects::default() }
+        Self { session: Session::new(at(0)), limits, effects: Vec::new() }
     }
 
     /// Greeted with the store's epoch and welcomed.
@@ -151,16 +151,16 @@ impl Peer {
 
     /// The effects since the last call, each as a word or two.
     fn told(&mut self) -> Vec<String> {
-        self.effects.drain().map(|effect| word(&effect)).collect()
+        self.effects.drain(..).map(|effect| word(&effect)).collect()
     }
 }
 
-fn word(effect: &Effect<'_>) -> String {
+fn word(effect: &Effect) -> String {
     match effect {
         Effect::Authenticate { token } => format!("authenticate {}", token.as_str()),
         Effect::Execute { rid, command: _, resumes } => format!("execute {rid} at {resumes}"),
         Effect::Close(code) => format!("close {}", code.number()),
-        Effect::Send(bytes) => {
+        Effect::Write(bytes) => {
             let mut all = frames(bytes);
             let frame = all.next().expect("a frame").expect("whole");
             assert!(all.next().is_none(), "one frame per effect");

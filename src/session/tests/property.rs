@@ -98,8 +98,8 @@ impl Ledger {
         self.executing.iter().any(|(open, _)| *open == rid)
     }
 
-    fn look(&mut self, effects: &mut Effects) {
-        for effect in effects.drain() {
+    fn look(&mut self, effects: &mut Vec<Effect>) {
+        for effect in effects.drain(..) {
             assert!(!self.closed, "nothing follows the close");
             match effect {
                 Effect::Execute { rid: 0, .. } | Effect::Authenticate { .. } => {}
@@ -115,8 +115,8 @@ impl Ledger {
                     self.executing.push((rid, hoped));
                 }
                 Effect::Close(_) => self.closed = true,
-                Effect::Send(bytes) => {
-                    let answered = match word(&Effect::Send(bytes)).split_once(' ') {
+                Effect::Write(bytes) => {
+                    let answered = match word(&Effect::Write(bytes)).split_once(' ') {
                         Some(("sent" | "synced" | "fetched" | "error", rest)) => {
                             let rid = rest.split(' ').next().expect("a rid");
                             rid.parse().expect("a number")

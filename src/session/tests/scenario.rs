@@ -22,7 +22,7 @@ fn what_stands_behind_hello_runs_after_welcome() {
     peer.take(&[hello(EPOCH), sync(1, b"mark"), send(2)]);
     assert_eq!(peer.told(), ["authenticate token"]);
     peer.grant();
-    let effects: Vec<_> = peer.effects.drain().collect();
+    let effects: Vec<_> = peer.effects.drain(..).collect();
     let Some(Effect::Execute { command: Command::Sync { token, .. }, .. }) = effects.get(1) else {
         panic!("the SYNC is executed")
     };
@@ -49,7 +49,7 @@ fn without_the_stores_epoch_a_connection_starts_held_and_its_token_is_forgotten(
         let mut peer = Peer::new();
         peer.take(&[hello(epoch), sync(1, b"mark"), send(2)]);
         peer.grant();
-        let effects: Vec<_> = peer.effects.drain().skip(2).collect();
+        let effects: Vec<_> = peer.effects.drain(..).skip(2).collect();
         let Some(Effect::Execute { command: Command::Sync { token, .. }, .. }) = effects.first()
         else {
             panic!("the SYNC is executed")

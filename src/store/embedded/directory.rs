@@ -99,10 +99,6 @@ impl Change for InsertDevice {
     type Outcome = bool;
     const DURABLE: bool = true;
 
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
-
     fn stage(self, draft: &mut Draft<'_>) -> Result<bool, StoreError> {
         let device = self.0;
         let owner = keys::device_user(device.device);
@@ -122,10 +118,6 @@ impl Change for UpdateDevice {
     const DURABLE: bool = true;
     // Signing a device out has to work on a full disk, too.
     const GROWS: bool = false;
-
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
 
     fn stage(self, draft: &mut Draft<'_>) -> Result<bool, StoreError> {
         let mut device = self.0;

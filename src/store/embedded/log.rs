@@ -139,10 +139,6 @@ impl Change for ClaimConversation {
     type Outcome = Claimed;
     const DURABLE: bool = true;
 
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
-
     fn stage(self, draft: &mut Draft<'_>) -> Result<Claimed, StoreError> {
         let conversation = self.0;
         let (claim, record) =
@@ -171,10 +167,6 @@ impl Change for Erase {
     type Outcome = bool;
     const DURABLE: bool = true;
     const GROWS: bool = false;
-
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
 
     fn stage(self, draft: &mut Draft<'_>) -> Result<bool, StoreError> {
         let key = keys::entry_row(self.conversation, self.sequence);
@@ -240,10 +232,6 @@ impl Change for Settle {
     type Outcome = ();
     const DURABLE: bool = false;
     const GROWS: bool = false;
-
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
 
     fn stage(self, draft: &mut Draft<'_>) -> Result<(), StoreError> {
         let key = keys::pending(self.conversation);

@@ -66,8 +66,7 @@ impl Embedded {
         let tables = Tables::open(folder, options).map_err(|error| database_error(path, error))?;
         check_purpose(&tables, options)?;
         let tables = Arc::new(tables);
-        let queue =
-            Arc::new(Queue::new(options.queue_max, options.queue_bytes_max, options.wait_max));
+        let queue = Arc::new(Queue::new(options));
         let counters = Arc::new(Counters::default());
         let committer = Committer {
             tables: Arc::clone(&tables),
@@ -191,10 +190,6 @@ impl Change for KeepTime {
     type Outcome = ();
     const DURABLE: bool = false;
     const GROWS: bool = false;
-
-    fn bytes(&self) -> usize {
-        size_of_val(self)
-    }
 
     fn stage(self, draft: &mut Draft<'_>) -> Result<(), StoreError> {
         let key = keys::latest_time();

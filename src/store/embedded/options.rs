@@ -27,6 +27,9 @@ pub struct Options {
     pub queue_bytes_max: usize,
     /// Once commits are slow, appends without effects that would wait for longer are refused.
     pub wait_max: Duration,
+    /// While changes are few, commits begin so far apart, so that several changes share a sync. With
+    /// zero every commit begins at once.
+    pub sync_interval: Duration,
 }
 
 impl Options {
@@ -43,6 +46,7 @@ impl Options {
             queue_max: 16_384,
             queue_bytes_max: 32 << 20,
             wait_max: Duration::from_secs(1),
+            sync_interval: Duration::from_millis(2),
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! It takes everything that is queued, checks each change against the rows and against the changes
 //! before it, writes one atomic batch, syncs once if anything in it has to be durable, and answers
-//! all. What arrives meanwhile is the next batch: the group is formed by the length of a commit,
-//! never by a timer.
+//! all. What arrives meanwhile is the next batch; while little arrives, the next commit may wait for
+//! more (`pace`).
 //!
 //! - What gives way is refused at the queue while it would wait for too long (`backlog`). Everything
 //!   else waits: a change that follows from a stored one must not be starved by new ones.
@@ -15,6 +15,7 @@
 
 mod backlog;
 mod draft;
+mod pace;
 mod queue;
 mod space;
 
@@ -47,8 +48,10 @@ pub(super) trait Change: Send + 'static {
     /// Whether it takes space for good, and so is refused when space is short.
     const GROWS: bool = true;
 
-    /// About how much memory it takes while it waits.
-    fn bytes(&self) -> usize;
+    /// About how much memory it takes while it waits; more than its own size where it points to more.
+    fn bytes(&self) -> usize {
+        size_of_val(self)
+    }
 
     /// Whether it can come later as well, and so is refused while it would wait for too long.
     fn gives_way(&self) -> bool {

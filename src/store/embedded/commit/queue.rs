@@ -1,11 +1,12 @@
 //! The bounded queue of changes in front of the commit thread.
 
 use super::backlog::Backlog;
+use super::pace::{Next, Pace};
 use super::{Change, Draft};
 use crate::clock::Stopwatch;
 use crate::store::StoreError;
+use crate::store::embedded::options::Options;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// A change in the queue, whatever its kind.
@@ -59,23 +60,26 @@ pub(in crate::store::embedded) struct Queue {
 struct State {
     jobs: Vec<Box<dyn Job>>,
     backlog: Backlog,
-    /// Whether the commit thread sleeps: waking it costs a system call.
-    idle: bool,
+    pace: Pace,
     closed: bool,
 }
 
 impl Queue {
-    /// An empty queue that takes this many changes, of this many bytes together, and none that can
-    /// come later while it would wait for longer than `wait_max`.
-    pub(in crate::store::embedded) fn new(
-        jobs_max: usize,
-        bytes_max: usize,
-        wait_max: Duration,
-    ) -> Self {
-        let backlog = Backlog::new(wait_max);
-        let state = State { jobs: Vec::new(), backlog, idle: false, closed: false };
-        let running = Stopwatch::start();
-        Self { state: Mutex::new(state), filled: Condvar::new(), jobs_max, bytes_max, running }
+    /// An empty queue with the bounds and the pace of these options.
+    pub(in crate::store::embedded) fn new(options: &Options) -> Self {
+        let state = State {
+            jobs: Vec::new(),
+            backlog: Backlog::new(options.wait_max),
+            pace: Pace::new(options.sync_interval),
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            filled: Condvar::new(),
+            jobs_max: options.queue_max,
+            bytes_max: options.queue_bytes_max,
+            running: Stopwatch::start(),
+        }
     }
 
     /// Queues a change and gives what its answer arrives on; unavailable when full or closed, behind
@@ -101,7 +105,9 @@ impl Queue {
         }
         state.backlog.joined(bytes);
         state.jobs.push(job);
-        let wake = std::mem::take(&mut state.idle);
+        let waiting = state.jobs.len();
+        // Waking the thread costs a system call.
+        let wake = state.pace.joined(waiting, || self.running.elapsed());
         drop(state);
         if wake {
             self.filled.notify_one();
@@ -109,18 +115,26 @@ impl Queue {
         Ok(answer)
     }
 
-    /// Takes everything that is queued into `jobs`, waiting for a first change; what was taken before
-    /// is committed, and `is_synced` tells whether all is durable. False once the queue is closed and
+    /// Takes everything that is queued into `jobs` when it is time to; what was taken before is
+    /// committed, and `is_synced` tells whether all is durable. False once the queue is closed and
     /// empty.
     pub(super) fn take(&self, jobs: &mut Vec<Box<dyn Job>>, is_synced: bool) -> bool {
         let mut state = self.lock();
-        state.backlog.ended(self.running.elapsed(), is_synced);
-        while state.jobs.is_empty() && !state.closed {
-            state.idle = true;
-            state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.running.elapsed();
+        state.backlog.ended(now, is_synced);
+        while !state.closed {
+            let waiting = state.jobs.len();
+            state = match state.pace.next(waiting, now) {
+                Next::Commit => break,
+                Next::Wait(longest) => {
+                    let woken = self.filled.wait_timeout(state, longest);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Next::Rest => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+            now = self.running.elapsed();
         }
-        state.idle = false;
-        state.backlog.began(self.running.elapsed());
+        state.backlog.began(now);
         std::mem::swap(&mut state.jobs, jobs);
         !jobs.is_empty()
     }
