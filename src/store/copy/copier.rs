@@ -1,5 +1,6 @@
 //! The pages of a copy, one after the other, and the comparison at its end.
 
+use super::inventory::keeps_members;
 use super::units::{Failed, copy_unit, persist};
 use super::{CopyError, Inventory, Progress, StoreError, Target, Unit, Walk};
 use crate::model::Timestamp;
@@ -136,7 +137,12 @@ async fn both<S: Walk, T: Walk>(
 ) -> Result<(Unit, Inventory, bool), Failed> {
     let held = Inventory::of(&source, unit);
     let (held, copied) = tokio::try_join!(held, Inventory::of(&target, unit))?;
-    Ok((unit, held, held == copied))
+    let same = held == copied
+        && match unit {
+            Unit::Conversation(id) => keeps_members(&source, &target, id).await?,
+            Unit::Account(_) => true,
+        };
+    Ok((unit, held, same))
 }
 
 fn differs(units: &[Unit]) -> CopyError {

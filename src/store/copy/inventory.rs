@@ -4,9 +4,10 @@
 //! contents have the same hash in every backend and in every version of a record.
 
 use super::{PAGE, ROWS_MAX, Unit};
-use crate::model::{ConversationId, Sequence, UserId};
+use crate::model::{ConversationId, Membership, Sequence, UserId};
 use crate::store::embedded::records::Encode;
 use crate::store::{Range, Store, StoreError};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::AddAssign;
 use xxhash_rust::xxh3::Xxh3;
@@ -66,6 +67,7 @@ impl Inventory {
         }
     }
 
+    /// Without the members, which are the users' memberships seen from the other side.
     async fn of_conversation<S: Store>(store: &S, id: ConversationId) -> Result<Self, StoreError> {
         let Some((conversation, settings)) = store.conversation(id).await? else {
             return Ok(Self::default());
@@ -76,9 +78,6 @@ impl Inventory {
         let mut hash = Hash::default();
         hash.add(&conversation);
         hash.add(&settings);
-        let mut members = store.members(id).await?;
-        members.sort_unstable_by_key(|member| member.user);
-        members.iter().for_each(|member| hash.add(member));
         let (mut entries, mut head) = (0, Sequence::ZERO);
         loop {
             let page = store.entries(id, Range { from: head.next(), ..PAGE }).await?;
@@ -93,9 +92,7 @@ impl Inventory {
         // A mark beyond the end of the log covers nothing.
         let mark = store.pending_of(id).await?.map(|pending| pending.from);
         hash.add(&mark.filter(|from| *from <= head).unwrap_or_default());
-        let memberships = count(&members);
-        let contents = hash.digest();
-        Ok(Self { conversations: 1, entries, memberships, contents, ..Self::default() })
+        Ok(Self { conversations: 1, entries, contents: hash.digest(), ..Self::default() })
     }
 
     async fn of_account<S: Store>(store: &S, user: UserId) -> Result<Self, StoreError> {
@@ -120,7 +117,7 @@ impl Inventory {
         }
         let mut memberships = store.memberships(user).await?;
         memberships.sort_unstable_by_key(|membership| membership.conversation);
-        memberships.iter().for_each(|membership| hash.add(membership));
+        hash.add_all(&memberships);
         let mut positions = store.cursors(user).await?;
         positions.sort_unstable_by_key(|(conversation, _)| *conversation);
         for (conversation, cursor) in &positions {
@@ -133,12 +130,38 @@ impl Inventory {
             let page = store.contacts(user, after, ROWS_MAX).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.peer);
-            page.iter().for_each(|contact| hash.add(contact));
+            hash.add_all(&page);
             contacts += count(&page);
         }
-        let (devices, contents) = (count(&devices), hash.digest());
-        Ok(Self { accounts: 1, devices, contacts, cursors, contents, ..Self::default() })
+        let (devices, memberships) = (count(&devices), count(&memberships));
+        let contents = hash.digest();
+        Ok(Self {
+            accounts: 1,
+            devices,
+            memberships,
+            contacts,
+            cursors,
+            contents,
+            ..Self::default()
+        })
     }
+}
+
+/// Whether the target names all members of a conversation whom the source names. A source that a crash
+/// cut off may not name some whose own lists have the conversation already: the copy names those too.
+pub(super) async fn keeps_members<S: Store, T: Store>(
+    source: &S,
+    target: &T,
+    id: ConversationId,
+) -> Result<bool, StoreError> {
+    let (members, copied) = tokio::try_join!(source.members(id), target.members(id))?;
+    let copied: HashMap<UserId, Membership> =
+        copied.into_iter().map(|member| (member.user, member)).collect();
+    let is_kept = |member: &Membership| {
+        let copy = copied.get(&member.user);
+        copy.is_some_and(|copy| copy == member || copy.set_by > member.set_by)
+    };
+    Ok(members.iter().all(is_kept))
 }
 
 fn count<T>(rows: &[T]) -> u64 {
@@ -153,6 +176,12 @@ struct Hash(Xxh3);
 impl Hash {
     fn add(&mut self, row: &impl Encode) {
         self.0.update(&row.encode(&[]));
+    }
+
+    fn add_all(&mut self, rows: &[impl Encode]) {
+        for row in rows {
+            self.add(row);
+        }
     }
 
     fn digest(&self) -> u128 {

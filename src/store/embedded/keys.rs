@@ -83,8 +83,8 @@ fn two(table: Table, tag: u8, first: u64, second: u64) -> Key {
 }
 
 /// The prefix of all rows of a kind, or the only row of its kind.
-fn all(tag: &[u8; 1]) -> Key {
-    Key { table: Table::Directory, bytes: UserKey::new(tag) }
+fn all(tag: u8) -> Key {
+    Key { table: Table::Directory, bytes: UserKey::new(&[tag]) }
 }
 
 pub(super) fn account(user: UserId) -> Key {
@@ -153,23 +153,23 @@ pub(super) fn pending(conversation: ConversationId) -> Key {
 }
 
 pub(super) fn all_pending() -> Key {
-    all(b"w")
+    all(b'w')
 }
 
 pub(super) fn all_accounts() -> Key {
-    all(b"a")
+    all(b'a')
 }
 
 pub(super) fn all_conversations() -> Key {
-    all(b"v")
+    all(b'v')
 }
 
 pub(super) fn progress() -> Key {
-    all(b"x")
+    all(b'x')
 }
 
 pub(super) fn latest_time() -> Key {
-    all(b"t")
+    all(b't')
 }
 
 pub(super) fn cursor(user: UserId, conversation: ConversationId) -> Key {
