@@ -18,6 +18,7 @@ pub mod faulty;
 mod generations;
 #[cfg(feature = "testing")]
 pub mod null;
+mod records;
 
 pub use backend::{Backend, OpenError, Options};
 pub use error::StoreError;

@@ -5,7 +5,7 @@
 
 use super::{PAGE, ROWS_MAX, Unit};
 use crate::model::{ConversationId, Membership, Sequence, UserId};
-use crate::store::embedded::records::Encode;
+use crate::store::records::Encode;
 use crate::store::{Range, Store, StoreError};
 use std::collections::HashMap;
 use std::fmt;
@@ -175,7 +175,7 @@ struct Hash(Xxh3);
 
 impl Hash {
     fn add(&mut self, row: &impl Encode) {
-        self.0.update(&row.encode(&[]));
+        self.0.update(&row.encode::<Vec<u8>>(&[]));
     }
 
     fn add_all(&mut self, rows: &[impl Encode]) {

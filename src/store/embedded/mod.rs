@@ -19,7 +19,6 @@ mod keys;
 mod log;
 mod options;
 mod readers;
-pub(super) mod records;
 mod stats;
 mod tables;
 

@@ -7,8 +7,8 @@
 use super::Options;
 use super::folder::Folder;
 use super::keys::{self, Key, Table};
-use super::records::{self, Decode, LogEnd};
 use crate::model::{ConversationId, Entry, Head, Sequence};
+use crate::store::records::{self, Decode, LogEnd};
 use crate::store::{Direction, Range, StoreError};
 use fjall::config::{CompressionPolicy, FilterPolicy};
 use fjall::{
@@ -217,7 +217,7 @@ fn take_entries(rows: impl Iterator<Item = Guard>, range: Range) -> Result<Vec<E
     Ok(entries)
 }
 
-fn log_bounds(conversation: ConversationId) -> ([u8; keys::ENTRY_BYTES], [u8; keys::ENTRY_BYTES]) {
+fn log_bounds(conversation: ConversationId) -> (keys::EntryKey, keys::EntryKey) {
     (keys::entry(conversation, Sequence::ZERO), keys::entry(conversation, Sequence::MAX))
 }
 
