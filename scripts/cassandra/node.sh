@@ -6,6 +6,7 @@
 #   ADDRESS             127.0.0.1; each node of a cluster on this machine has its own
 #   SEEDS, TOKEN        of a cluster: all addresses, and this node's share of the ring
 #   HEAP                512M
+#   THROWAWAY           true: it is never started again, so changes of the schema need not be synced
 # wait:  returns once it takes statements, and prints its address and port.
 # stop:  ends it cleanly.  kill: kill -9, returns when it is gone.
 set -euo pipefail
@@ -33,12 +34,12 @@ PYTHON
 
 settle() {
   ADDRESS=${ADDRESS:-127.0.0.1} SEEDS=${SEEDS:-${ADDRESS:-127.0.0.1}}
-  TOKEN=${TOKEN:-0} HEAP=${HEAP:-512M}
+  TOKEN=${TOKEN:-0} HEAP=${HEAP:-512M} THROWAWAY=${THROWAWAY:-false}
   if [[ -z ${PORT:-} || -z ${STORAGE_PORT:-} ]]; then
     read -r port storage_port < <(free_ports)
     PORT=${PORT:-$port} STORAGE_PORT=${STORAGE_PORT:-$storage_port}
   fi
-  declare -p ADDRESS SEEDS TOKEN HEAP PORT STORAGE_PORT >"$dir/settings"
+  declare -p ADDRESS SEEDS TOKEN HEAP THROWAWAY PORT STORAGE_PORT >"$dir/settings"
   mkdir -p "$dir/conf" "$dir/log" "$dir/tmp"
   sed -e "s|@TOKEN@|$TOKEN|; s|@SEEDS@|$SEEDS|; s|@ADDRESS@|$ADDRESS|" \
     -e "s|@STORAGE_PORT@|$STORAGE_PORT|; s|@PORT@|$PORT|" \
@@ -71,7 +72,8 @@ start() {
     -Dcassandra.config="file://$dir/conf/cassandra.yaml" -Dcassandra.storagedir="$dir" \
     -Dcassandra.logdir="$dir/log" -Dlogback.configurationFile="$here/logback.xml" \
     -Dcassandra-foreground=yes -Dcassandra.ring_delay_ms=2000 \
-    -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.superuser_setup_delay_ms=0 \
+    -Dcassandra.unsafesystem="$THROWAWAY" -Dcassandra.skip_wait_for_gossip_to_settle=0 \
+    -Dcassandra.superuser_setup_delay_ms=0 \
     -cp "$(printf '%s:' "$lib"/*.jar)" org.apache.cassandra.service.CassandraDaemon \
     </dev/null >"$dir/log/output" 2>&1 &
   echo $! >"$dir/pid"

@@ -17,8 +17,9 @@ finish() {
   rm -rf "$dir"
 }
 trap finish EXIT
+trap 'exit 1' INT TERM
 
-"$here/node.sh" start "$dir"
+THROWAWAY=true "$here/node.sh" start "$dir"
 CHASQUI_CQL=$("$here/node.sh" wait "$dir")
 export CHASQUI_CQL CHASQUI_CQL_FILES=$dir
 "$@"

@@ -8,8 +8,8 @@
 
 use super::database::Database;
 use super::{Options, Scylla};
-use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// Where the server is.
 pub(super) fn address() -> String {
@@ -26,42 +26,103 @@ fn told(name: &str) -> String {
     std::env::var(name).expect("tells of a CQL server: scripts/cassandra/with.sh")
 }
 
-/// Runs a test in a keyspace of its own, without tables, and removes it afterwards.
-pub(super) async fn in_keyspace<F, T>(test: F)
-where
-    F: FnOnce(Options) -> T,
-    T: Future<Output = ()>,
-{
-    let keyspace = format!("test_{:016x}", getrandom::u64().expect("random bits"));
-    let database = Database::connect(&Options::new(address(), "")).await.expect("a server");
-    let replication = "{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}";
-    let create = format!("CREATE KEYSPACE {keyspace} WITH replication = {replication}");
-    database.execute(&create).await.expect("a keyspace");
-    Box::pin(test(Options::new(address(), &keyspace))).await;
-    database.execute(&format!("DROP KEYSPACE {keyspace}")).await.expect("no keyspace");
+/// Keyspaces with all tables and nothing in them: making one takes the server seconds.
+static CLEAN: Mutex<Vec<Options>> = Mutex::new(Vec::new());
+
+/// A keyspace of a test's own. When this is dropped it is emptied for another test, or removed.
+pub(super) struct Keyspace {
+    /// What opens a store in it.
+    pub(super) options: Options,
+    is_kept: bool,
+}
+
+impl Keyspace {
+    /// One without tables.
+    async fn empty() -> Self {
+        let keyspace = format!("test_{:016x}", getrandom::u64().expect("random bits"));
+        // Nothing of it has to survive the server.
+        let create = format!(
+            "CREATE KEYSPACE {keyspace} WITH durable_writes = false AND replication = \
+                {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
+        );
+        execute(&Options::new(address(), ""), [create]).await;
+        Self { options: Options::new(address(), keyspace), is_kept: false }
+    }
+
+    /// One with all tables, whose schema the test may change.
+    pub(super) async fn with_schema() -> Self {
+        let keyspace = Self::empty().await;
+        execute(&keyspace.options, schema()).await;
+        keyspace
+    }
+
+    /// One with all tables.
+    pub(super) async fn clean() -> Self {
+        let clean = CLEAN.lock().expect("not poisoned").pop();
+        if let Some(options) = clean {
+            return Self { options, is_kept: true };
+        }
+        let mut keyspace = Self::with_schema().await;
+        keyspace.is_kept = true;
+        keyspace
+    }
+}
+
+impl Drop for Keyspace {
+    /// A test may end by a panic, on a runtime that must not be blocked on: hence the thread.
+    fn drop(&mut self) {
+        let (options, is_kept) = (self.options.clone(), self.is_kept);
+        let cleaning = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                if is_kept {
+                    execute(&options, tables().map(|table| format!("TRUNCATE {table}"))).await;
+                    CLEAN.lock().expect("not poisoned").push(options);
+                } else {
+                    let remove = format!("DROP KEYSPACE {}", options.keyspace);
+                    execute(&Options::new(address(), ""), [remove]).await;
+                }
+            });
+        });
+        assert!(cleaning.join().is_ok() || std::thread::panicking(), "the keyspace stays");
+    }
+}
+
+/// The statements that make all tables.
+fn schema() -> impl Iterator<Item = String> {
+    super::schema::versions().into_iter().flat_map(|version| version.statements)
+}
+
+/// The names of all tables.
+fn tables() -> impl Iterator<Item = String> {
+    let name = |statement: String| {
+        let named = statement.strip_prefix("CREATE TABLE IF NOT EXISTS ")?;
+        named.split_whitespace().next().map(str::to_owned)
+    };
+    schema().filter_map(name)
+}
+
+/// Sends statements that are not prepared.
+async fn execute(options: &Options, statements: impl IntoIterator<Item = String>) {
+    let database = Database::connect(options).await.expect("a server");
+    for statement in statements {
+        database.execute(&statement).await.expect(&statement);
+    }
+}
+
+/// Runs a test in a keyspace of its own, without tables.
+pub(super) async fn in_keyspace(test: impl AsyncFnOnce(Options)) {
+    let keyspace = Keyspace::empty().await;
+    Box::pin(test(keyspace.options.clone())).await;
 }
 
 /// Runs a test over a database with all tables.
-pub(super) async fn with_schema<F, T>(test: F)
-where
-    F: FnOnce(Options) -> T,
-    T: Future<Output = ()>,
-{
-    in_keyspace(async |options| {
-        let database = Database::connect(&options).await.expect("a server");
-        for statement in super::schema::versions().iter().flat_map(|version| &version.statements) {
-            database.execute(statement).await.expect("a table");
-        }
-        test(options).await;
-    })
-    .await;
+pub(super) async fn with_schema(test: impl AsyncFnOnce(Options)) {
+    let keyspace = Keyspace::clean().await;
+    Box::pin(test(keyspace.options.clone())).await;
 }
 
 /// Runs a test over an open store.
-pub(super) async fn with_store<F, T>(test: F)
-where
-    F: FnOnce(Scylla) -> T,
-    T: Future<Output = ()>,
-{
+pub(super) async fn with_store(test: impl AsyncFnOnce(Scylla)) {
     with_schema(async |options| test(Scylla::open(&options).await.expect("a store")).await).await;
 }

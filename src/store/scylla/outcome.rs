@@ -100,6 +100,25 @@ fn refused_by_server(error: &DbError, message: &str) -> StoreError {
     }
 }
 
+/// What came of several changes. Nothing changed only if each of them was surely not made.
+pub(super) fn of_many(
+    outcomes: impl IntoIterator<Item = Result<(), StoreError>>,
+) -> Result<(), StoreError> {
+    let (mut made, mut failed) = (false, None);
+    for outcome in outcomes {
+        match outcome {
+            Ok(()) => made = true,
+            Err(StoreError::Unknown) => failed = Some(StoreError::Unknown),
+            Err(error) => failed = failed.or(Some(error)),
+        }
+    }
+    match failed {
+        None => Ok(()),
+        Some(_) if made => Err(StoreError::Unknown),
+        Some(error) => Err(error),
+    }
+}
+
 /// The rows of an answer to a read.
 pub(super) fn rows(answer: QueryResult) -> Result<QueryRowsResult, StoreError> {
     answer.into_rows_result().map_err(|error| {
@@ -129,6 +148,11 @@ impl Answer {
     /// A number that was found; `None` where there is none or the answer does not tell.
     pub(super) fn number(&self, column: &str) -> Option<i64> {
         self.value(column)?.as_bigint()
+    }
+
+    /// Bytes that were found.
+    pub(super) fn bytes(&self, column: &str) -> Option<&[u8]> {
+        self.value(column)?.as_blob().map(Vec::as_slice)
     }
 
     /// A truth value that was found.

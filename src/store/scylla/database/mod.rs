@@ -8,6 +8,8 @@
 //! that is handed to [`Database::enter`]. It goes on when its caller stops waiting.
 
 mod connect;
+#[cfg(test)]
+mod fuse;
 mod kind;
 mod stats;
 
@@ -49,6 +51,8 @@ struct Inner {
     session: Session,
     profiles: Profiles,
     counters: Counters,
+    #[cfg(test)]
+    fuse: fuse::Fuse,
     /// The one writer of the counters.
     thread: Thread,
 }
@@ -82,7 +86,16 @@ impl Database {
             Err(ended) => return Err(ConnectError::Ended(ended)),
         };
         let counters = Counters::default();
-        Ok(Self { inner: Arc::new(Inner { session, profiles, counters, thread }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                session,
+                profiles,
+                counters,
+                #[cfg(test)]
+                fuse: fuse::Fuse::default(),
+                thread,
+            }),
+        })
     }
 
     /// Runs an operation on the database's own thread, to its end even if nobody waits for it.
@@ -177,6 +190,18 @@ impl Database {
         self.inner.answer(self.inner.counted(*kind, sent).await)
     }
 
+    /// Sends changes without conditions in one partition, all or none of which are made.
+    pub(super) async fn change_all(
+        &self,
+        statements: impl IntoIterator<Item = &Statement>,
+        values: impl BatchValues,
+    ) -> Result<(), StoreError> {
+        let batch = self.inner.together(Kind::Write, statements);
+        let answer =
+            self.inner.counted(Kind::Write, self.inner.session.batch(&batch, values)).await;
+        answer.map(drop).map_err(|error| self.inner.failed_change(Kind::Write, &error))
+    }
+
     /// Sends a conditional batch, once. All statements concern one partition, and a condition stands
     /// in at least one of them.
     pub(super) async fn batch(
@@ -184,21 +209,21 @@ impl Database {
         statements: impl IntoIterator<Item = &Statement>,
         values: impl BatchValues,
     ) -> Result<Answer, StoreError> {
-        let kind = Kind::Conditional;
-        // Cassandra and ScyllaDB pass over LOGGED: a partition's batch is atomic without a log.
-        let mut batch = Batch::new(BatchType::Unlogged);
-        for statement in statements {
-            batch.append_statement(statement.prepared.clone());
-        }
-        batch.set_is_idempotent(kind.is_idempotent());
-        batch.set_execution_profile_handle(Some(self.inner.profiles.of(kind)));
+        let batch = self.inner.together(Kind::Conditional, statements);
         let sent = self.inner.session.batch(&batch, values);
-        self.inner.answer(self.inner.counted(kind, sent).await)
+        self.inner.answer(self.inner.counted(Kind::Conditional, sent).await)
     }
 
     /// What has been sent since the database was connected.
     pub(super) fn stats(&self) -> Stats {
         self.inner.counters.stats()
+    }
+
+    /// Has the process killed, as far as the database can tell, once it has sent so many statements
+    /// more.
+    #[cfg(test)]
+    pub(super) fn kill_after(&self, statements: u64) {
+        self.inner.fuse.set(statements);
     }
 
     /// Puts what has been sent, and how long the answers took, on a page.
@@ -208,12 +233,32 @@ impl Database {
 }
 
 impl Inner {
+    /// A batch in one partition.
+    fn together<'s>(
+        &self,
+        kind: Kind,
+        statements: impl IntoIterator<Item = &'s Statement>,
+    ) -> Batch {
+        // Cassandra and ScyllaDB pass over LOGGED: a partition's batch is atomic without a log.
+        let mut batch = Batch::new(BatchType::Unlogged);
+        for statement in statements {
+            batch.append_statement(statement.prepared.clone());
+        }
+        batch.set_is_idempotent(kind.is_idempotent());
+        batch.set_execution_profile_handle(Some(self.profiles.of(kind)));
+        batch
+    }
+
     /// Counts a statement and how long its answer took.
     async fn counted<T>(
         &self,
         kind: Kind,
         sent: impl Future<Output = Result<T, ExecutionError>>,
     ) -> Result<T, ExecutionError> {
+        #[cfg(test)]
+        if self.fuse.is_blown() {
+            return Err(ExecutionError::EmptyPlan);
+        }
         let since = Stopwatch::start();
         let answer = sent.await;
         self.counters.count(kind, answer.is_ok(), since.elapsed());
