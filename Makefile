@@ -13,7 +13,7 @@ MODEL := target/model/model
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit model integration crash proxies tour api conformance k6 swarm gates fuzz manifests
+CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance k6 swarm gates fuzz manifests
 
 .PHONY: help test run $(CHECKS) model-more proxies-more sabotage idle durable resume floor device figures setup
 
@@ -55,6 +55,10 @@ $(MODEL): $(wildcard tests/model/*.rs)
 
 integration: ## Every other test: a real server through both doors, vectors, generated files
 	cargo test --quiet $$(scripts/test_targets.sh tidy model crash proxies)
+
+cql: ## The store of a cluster on a real server: Apache Cassandra, downloaded and started for it
+	cargo test --quiet --lib --no-run
+	scripts/cassandra/with.sh cargo test --quiet --lib store::scylla -- --ignored --test-threads 4
 
 crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged may be lost
 	cargo test --quiet --test crash -- --nocapture

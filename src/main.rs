@@ -24,6 +24,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(settings) => cli::serve(settings, |config, dev| server::run(&config, dev)),
         Command::Config(command) => cli::config(command),
         Command::User(command) => cli::user(command),
+        Command::Store(command) => cli::store(command),
         Command::Healthcheck(request) => cli::healthcheck(request),
     }
 }

@@ -1,16 +1,18 @@
 //! The command line: what can be asked for, and how it ends.
 //!
 //! Owns arguments, output and exit statuses. What a command does is elsewhere: `config` for
-//! settings, [`mod@user`] for accounts, [`mod@healthcheck`] for asking a server how it is, and serving
-//! is handed to [`serve`].
+//! settings, [`mod@user`] for accounts, [`mod@healthcheck`] for asking a server how it is,
+//! [`mod@store`] for copying, and serving is handed to [`serve`].
 
 pub mod healthcheck;
 pub mod output;
+pub mod store;
 pub mod user;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flag, Layers, Origin, Scratch, parse_duration};
 use crate::identity::{Identity, Keys, KeysError};
+use crate::store::copy::CopyError;
 use crate::store::{Backend, OpenError, Store, StoreError};
 use crate::telemetry::{self, TelemetryError};
 use clap::{Args, Parser, Subcommand};
@@ -19,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use store::StoreCommand;
 
 /// A self-hosted messenger server.
 #[derive(Debug, Parser)]
@@ -46,6 +49,9 @@ pub enum Command {
     /// Manage accounts, on a data folder that no server holds.
     #[command(subcommand)]
     User(UserCommand),
+    /// Look after stores that no server holds.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Ask a running server whether it takes work: status 0 if it does.
     #[command(after_help = HEALTHCHECK_NOTE)]
     Healthcheck(Healthcheck),
@@ -198,6 +204,9 @@ pub enum Failure {
     /// The store refused something.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store was not copied.
+    #[error("not copied")]
+    Copy(#[from] CopyError),
     /// The signing keys could not be had.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -219,6 +228,7 @@ impl Failure {
             | Self::System(_)
             | Self::Open(_)
             | Self::Store(_)
+            | Self::Copy(_)
             | Self::Keys(_)
             | Self::Telemetry(_)
             | Self::Other(_) => ExitCode::FAILURE,
@@ -268,6 +278,17 @@ pub fn user(command: UserCommand) -> Result<(), Failure> {
         store.close().await;
         Ok::<_, Failure>(created?)
     })?;
+    Ok(output::print(&told)?)
+}
+
+/// Performs `store`.
+pub fn store(command: StoreCommand) -> Result<(), Failure> {
+    let StoreCommand::Copy(request) = command;
+    let settings = Settings { config: request.config.clone(), ..Settings::default() };
+    let (config, _) = settings.load()?;
+    telemetry::start(&config.telemetry_settings())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    let told = runtime.block_on(store::copy(&config, request))?;
     Ok(output::print(&told)?)
 }
 

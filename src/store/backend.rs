@@ -4,6 +4,7 @@
 //! Owns the choice and nothing else: every call goes on to the backend chosen, for the price of a
 //! branch. What only one of them has stays with it; [`Backend`] asks for it in words that fit all.
 
+use super::copy::{Progress, Target, Walk};
 use super::embedded::{self, Embedded, Hooks, WriteFailure};
 use super::{
     AccountInsert, Append, Appended, Claimed, Cursors, Directory, Effect, Log, Pending, Range,
@@ -142,6 +143,17 @@ delegate! { Cursors {
     fn cursors(user: UserId) -> Vec<(ConversationId, Cursor)>;
     fn advance_device_cursors(device: DeviceId, cursors: Vec<(ConversationId, Sequence)>) -> ();
     fn device_cursors(device: DeviceId) -> Vec<(ConversationId, Sequence)>;
+} }
+
+delegate! { Walk {
+    fn conversations_after(after: Option<ConversationId>, limit: usize) -> Vec<ConversationId>;
+    fn accounts_after(after: Option<UserId>, limit: usize) -> Vec<UserId>;
+} }
+
+delegate! { Target {
+    fn progress() -> Option<Progress>;
+    fn record_progress(progress: Progress) -> ();
+    fn finish() -> ();
 } }
 
 #[cfg(test)]

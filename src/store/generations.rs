@@ -10,6 +10,7 @@ use std::collections::HashMap;
 type Generation<V> = HashMap<ConversationId, V, ahash::RandomState>;
 
 /// See the module.
+#[derive(Debug)]
 pub(super) struct Generations<V> {
     young: Generation<V>,
     old: Generation<V>,
@@ -38,6 +39,12 @@ impl<V: Copy> Generations<V> {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(conversation, value);
+    }
+
+    /// Forgets the value of a log.
+    pub(super) fn forget(&mut self, conversation: ConversationId) {
+        self.young.remove(&conversation);
+        self.old.remove(&conversation);
     }
 }
 
@@ -78,5 +85,17 @@ mod tests {
         values.set(log(3), 1);
         values.set(log(1), 2);
         assert_eq!(values.get(log(1)), Some(2));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_in_neither_generation() {
+        let mut values = Generations::new(2);
+        for number in 1..=3 {
+            values.set(log(number), number);
+        }
+        for number in 1..=3 {
+            values.forget(log(number));
+            assert_eq!(values.get(log(number)), None);
+        }
     }
 }

@@ -10,6 +10,7 @@
 mod backend;
 #[cfg(test)]
 mod conformance;
+pub mod copy;
 pub mod embedded;
 mod error;
 #[cfg(any(test, feature = "testing"))]
@@ -17,6 +18,12 @@ pub mod faulty;
 mod generations;
 #[cfg(feature = "testing")]
 pub mod null;
+mod records;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the traits are not implemented yet: what is here is their ground")
+)]
+pub mod scylla;
 
 pub use backend::{Backend, OpenError, Options};
 pub use error::StoreError;

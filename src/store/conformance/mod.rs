@@ -34,11 +34,11 @@ pub(super) trait Harness: Sized {
     async fn reopen(self) -> Self;
 }
 
-/// Makes one test of every case for a harness.
+/// Makes one test of every case for a harness, with attributes of the backend's.
 macro_rules! conformance {
-    ($harness:ty) => {
+    ($(#[$attribute:meta])* $harness:ty) => {
         $crate::store::conformance::cases! {
-            $harness;
+            [$(#[$attribute])*] $harness;
             over_a_store:
             an_account_is_found_by_id_and_by_name,
             a_name_belongs_to_the_first_account,
@@ -94,19 +94,33 @@ macro_rules! conformance {
 
 /// Emits the tests; the list is in [`conformance`].
 macro_rules! cases {
-    ($harness:ty; over_a_store: $($case:ident),+; over_a_harness: $($whole:ident),+ $(,)?) => {
-        $(#[tokio::test]
-        async fn $case() {
-            let harness = <$harness as $crate::store::conformance::Harness>::create().await;
-            let store = $crate::store::conformance::Harness::store(&harness);
-            $crate::store::conformance::$case(store).await;
+    (
+        $attributes:tt $harness:ty;
+        over_a_store: $($case:ident),+; over_a_harness: $($whole:ident),+ $(,)?
+    ) => {
+        $($crate::store::conformance::case! {
+            $attributes $case, {
+                let harness = <$harness as $crate::store::conformance::Harness>::create().await;
+                let store = $crate::store::conformance::Harness::store(&harness);
+                $crate::store::conformance::$case(store).await;
+            }
         })+
-        $(#[tokio::test]
-        async fn $whole() {
-            let harness = <$harness as $crate::store::conformance::Harness>::create().await;
-            $crate::store::conformance::$whole(harness).await;
+        $($crate::store::conformance::case! {
+            $attributes $whole, {
+                let harness = <$harness as $crate::store::conformance::Harness>::create().await;
+                $crate::store::conformance::$whole(harness).await;
+            }
         })+
     };
 }
 
-pub(super) use {cases, conformance};
+/// Emits one test.
+macro_rules! case {
+    ([$(#[$attribute:meta])*] $case:ident, $body:block) => {
+        $(#[$attribute])*
+        #[tokio::test]
+        async fn $case() $body
+    };
+}
+
+pub(super) use {case, cases, conformance};

@@ -2,8 +2,8 @@
 
 use super::commit::{Change, Draft};
 use super::keys;
-use super::records::{Encode, Marked};
 use crate::model::{ConversationId, Entry, Head, Sequence};
+use crate::store::records::{Encode, Marked};
 use crate::store::{Append, Appended, StoreError};
 use fjall::{UserKey, UserValue};
 use smallvec::SmallVec;

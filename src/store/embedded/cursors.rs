@@ -1,9 +1,9 @@
 //! How far users and devices have come.
 
 use super::commit::{Change, Draft};
-use super::records::InConversation;
 use super::{Embedded, keys};
 use crate::model::{ConversationId, Cursor, CursorAdvance, DeviceId, Sequence, UserId};
+use crate::store::records::InConversation;
 use crate::store::{Cursors, StoreError};
 
 impl Cursors for Embedded {

@@ -12,6 +12,7 @@
 
 use super::OpenError;
 use crate::model::Epoch;
+use crate::store::copy::Purpose;
 use rustix::fs::FlockOperation;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
@@ -30,8 +31,11 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Takes hold of a folder, creating it if there is none.
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+    /// Takes hold of a folder, creating it if there is none and its purpose allows.
+    pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Self, OpenError> {
+        if purpose == Purpose::Source && !path.join("FORMAT").exists() {
+            return Err(OpenError::Absent(path.to_owned()));
+        }
         let io_error = |source| OpenError::Io { path: path.to_owned(), source };
         // It holds password hashes and private messages: nobody else has business in it.
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error)?;
@@ -42,17 +46,32 @@ impl Folder {
             Stored::Absent if rows(path).exists() => {
                 return Err(unusable("it holds rows, but no FORMAT file"));
             }
-            Stored::Absent => write_number(path, "FORMAT", FORMAT.into()).map_err(io_error)?,
+            Stored::Absent => {}
             Stored::Damaged => return Err(unusable("its FORMAT file is damaged")),
             Stored::Number(found) => check_format(path, found)?,
         }
-        let epoch = match read_number(&path.join("EPOCH")).map_err(io_error)? {
-            Stored::Absent => new_epoch(path).map_err(io_error)?,
+        let is_new = matches!(format, Stored::Absent);
+        let stored = match read_number(&path.join("EPOCH")).map_err(io_error)? {
+            Stored::Absent => None,
             Stored::Damaged => return Err(unusable("its EPOCH file is damaged")),
             Stored::Number(number) => {
-                Epoch::new(number).ok_or_else(|| unusable("its EPOCH file is damaged"))?
+                Some(Epoch::new(number).ok_or_else(|| unusable("its EPOCH file is damaged"))?)
             }
         };
+        let epoch = match (stored, purpose) {
+            (Some(epoch), Purpose::Target(copied)) if epoch == copied => epoch,
+            (None, Purpose::Target(copied)) if is_new => {
+                write_number(path, "EPOCH", copied.get()).map_err(io_error)?;
+                copied
+            }
+            (_, Purpose::Target(_)) => return Err(OpenError::Occupied(path.to_owned())),
+            (Some(epoch), _) => epoch,
+            (None, _) => new_epoch(path).map_err(io_error)?,
+        };
+        // After EPOCH, so that a folder which is to become a copy never is without the one it needs.
+        if is_new {
+            write_number(path, "FORMAT", FORMAT.into()).map_err(io_error)?;
+        }
         Ok(Self { path: path.to_owned(), epoch, _lock: lock })
     }
 
@@ -134,17 +153,17 @@ mod tests {
     #[test]
     fn a_folder_is_held_by_one_at_a_time() {
         let folder = tempfile::tempdir().expect("a folder");
-        let held = Folder::open(folder.path()).expect("opens");
-        let second = Folder::open(folder.path());
+        let held = Folder::open(folder.path(), Purpose::Use).expect("opens");
+        let second = Folder::open(folder.path(), Purpose::Use);
         assert!(matches!(second, Err(OpenError::InUse(_))));
         drop(held);
-        Folder::open(folder.path()).expect("opens once it is free");
+        Folder::open(folder.path(), Purpose::Use).expect("opens once it is free");
     }
 
     #[test]
     fn a_folder_keeps_its_epoch_until_the_file_is_gone() {
         let folder = tempfile::tempdir().expect("a folder");
-        let epoch = || Folder::open(folder.path()).expect("opens").epoch();
+        let epoch = || Folder::open(folder.path(), Purpose::Use).expect("opens").epoch();
         let first = epoch();
         assert_eq!(epoch(), first);
         fs::remove_file(folder.path().join("EPOCH")).expect("there");
@@ -155,7 +174,7 @@ mod tests {
     fn a_newer_format_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("FORMAT"), "2\n").expect("writable");
-        let refused = Folder::open(folder.path()).err().expect("refused");
+        let refused = Folder::open(folder.path(), Purpose::Use).err().expect("refused");
         assert!(matches!(refused, OpenError::NewerFormat { found: 2, known: 1, .. }));
         assert!(refused.to_string().contains("has format 2, but this version reads up to 1"));
         assert!(!folder.path().join("EPOCH").exists());
@@ -166,7 +185,7 @@ mod tests {
         for (name, text) in [("FORMAT", "one"), ("EPOCH", "0"), ("EPOCH", "\u{1f}")] {
             let folder = tempfile::tempdir().expect("a folder");
             fs::write(folder.path().join(name), text).expect("writable");
-            let refused = Folder::open(folder.path()).err().expect("refused");
+            let refused = Folder::open(folder.path(), Purpose::Use).err().expect("refused");
             assert!(matches!(refused, OpenError::Unusable { .. }), "{name}");
         }
     }
@@ -175,6 +194,9 @@ mod tests {
     fn rows_without_a_format_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("rows")).expect("writable");
-        assert!(matches!(Folder::open(folder.path()), Err(OpenError::Unusable { .. })));
+        assert!(matches!(
+            Folder::open(folder.path(), Purpose::Use),
+            Err(OpenError::Unusable { .. })
+        ));
     }
 }

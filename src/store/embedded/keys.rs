@@ -17,6 +17,7 @@
 //!             c owner 8 | peer 8            contact
 //!             w conversation 8              pending mark
 //!             t                             latest time
+//!             x                             progress of a copy that is not finished
 //! cursors     u user 8 | conversation 8     cursor
 //!             d device 8 | conversation 8   long-poll cursor
 //! ```
@@ -24,6 +25,7 @@
 //! Tags and layouts are stored: they never change their meaning within a format.
 
 use crate::model::{Claim, ConversationId, DeviceId, Sequence, UserId, Username};
+pub(super) use crate::store::records::{EntryKey, entry_key as entry};
 use fjall::UserKey;
 
 /// Which keyspace a row lives in.
@@ -46,24 +48,9 @@ pub(super) struct Key {
     pub(super) bytes: UserKey,
 }
 
-/// The length of an entry's key.
-pub(super) const ENTRY_BYTES: usize = 16;
-
-/// The key of an entry in the keyspace of the logs.
-pub(super) fn entry(conversation: ConversationId, sequence: Sequence) -> [u8; ENTRY_BYTES] {
-    let both = u128::from(conversation.get()) << 64 | u128::from(sequence.get());
-    both.to_be_bytes()
-}
-
 /// Where the row of an entry is.
 pub(super) fn entry_row(conversation: ConversationId, sequence: Sequence) -> Key {
     Key { table: Table::Entries, bytes: UserKey::new(&entry(conversation, sequence)) }
-}
-
-/// The sequence in an entry's key.
-pub(super) fn entry_sequence(key: &[u8]) -> Option<Sequence> {
-    let (_, sequence) = key.split_first_chunk::<8>()?;
-    Sequence::new(u64::from_be_bytes(sequence.try_into().ok()?))
 }
 
 fn one(table: Table, tag: u8, id: u64) -> Key {
@@ -79,6 +66,11 @@ fn two(table: Table, tag: u8, first: u64, second: u64) -> Key {
     let both = u128::from(first) << 64 | u128::from(second);
     numbers.copy_from_slice(&both.to_be_bytes());
     Key { table, bytes: UserKey::new(&bytes) }
+}
+
+/// The prefix of all rows of a kind, or the only row of its kind.
+fn all(tag: u8) -> Key {
+    Key { table: Table::Directory, bytes: UserKey::new(&[tag]) }
 }
 
 pub(super) fn account(user: UserId) -> Key {
@@ -147,11 +139,23 @@ pub(super) fn pending(conversation: ConversationId) -> Key {
 }
 
 pub(super) fn all_pending() -> Key {
-    Key { table: Table::Directory, bytes: UserKey::new(b"w") }
+    all(b'w')
+}
+
+pub(super) fn all_accounts() -> Key {
+    all(b'a')
+}
+
+pub(super) fn all_conversations() -> Key {
+    all(b'v')
+}
+
+pub(super) fn progress() -> Key {
+    all(b'x')
 }
 
 pub(super) fn latest_time() -> Key {
-    Key { table: Table::Directory, bytes: UserKey::new(b"t") }
+    all(b't')
 }
 
 pub(super) fn cursor(user: UserId, conversation: ConversationId) -> Key {
@@ -176,21 +180,6 @@ mod tests {
 
     fn conversation_id(number: u64) -> ConversationId {
         ConversationId::new(number).expect("in range")
-    }
-
-    #[test]
-    fn keys_of_a_log_sort_as_its_sequences_do() {
-        let at = |number| entry(conversation_id(7), Sequence::new(number).expect("in range"));
-        assert!(at(255) < at(256));
-        assert!(at(65_535) < at(1 << 40));
-        assert!(at(1 << 40) < entry(conversation_id(8), Sequence::ZERO));
-    }
-
-    #[test]
-    fn an_entry_key_gives_its_sequence_back() {
-        let key = entry(conversation_id(7), Sequence::MAX);
-        assert_eq!(entry_sequence(&key), Some(Sequence::MAX));
-        assert_eq!(entry_sequence(key.get(1..).expect("long enough")), None);
     }
 
     #[test]

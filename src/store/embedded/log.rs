@@ -2,12 +2,12 @@
 
 use super::append::AppendRows;
 use super::commit::{Change, Draft};
-use super::records::{Decode, InConversation, Marked};
 use super::{Embedded, keys};
 use crate::model::{
     Claim, Contact, Conversation, ConversationId, Entry, Erasure, Head, Membership, Sequence,
     Settings, UserId,
 };
+use crate::store::records::{Decode, InConversation, Marked};
 use crate::store::{Append, Appended, Claimed, Effect, Log, Pending, Range, StoreError};
 
 impl Log for Embedded {

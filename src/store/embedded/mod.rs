@@ -11,6 +11,7 @@
 
 mod append;
 mod commit;
+mod copy;
 mod cursors;
 mod directory;
 mod folder;
@@ -18,13 +19,13 @@ mod keys;
 mod log;
 mod options;
 mod readers;
-mod records;
 mod stats;
 mod tables;
 
 pub use options::{Hooks, OpenError, Options, WriteFailure};
 pub use stats::Stats;
 
+use super::copy::Purpose;
 use super::{Store, StoreError};
 use crate::model::{Epoch, Timestamp};
 use crate::telemetry::Page;
@@ -59,9 +60,10 @@ impl Embedded {
     /// replayed, a second or so.
     pub fn open(options: &Options, hooks: Hooks) -> Result<Self, OpenError> {
         let path = &options.path;
-        let folder = Folder::open(path)?;
+        let folder = Folder::open(path, options.purpose)?;
         let epoch = folder.epoch();
         let tables = Tables::open(folder, options).map_err(|error| database_error(path, error))?;
+        check_purpose(&tables, options)?;
         let tables = Arc::new(tables);
         let queue = Arc::new(Queue::new(options));
         let counters = Arc::new(Counters::default());
@@ -143,6 +145,18 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+/// Whether what is stored may be opened for the purpose.
+fn check_purpose(tables: &Tables, options: &Options) -> Result<(), OpenError> {
+    let path = &options.path;
+    let unfinished = tables.has(&keys::progress()).map_err(|error| database_error(path, error))?;
+    let is_empty = tables.is_empty().map_err(|error| database_error(path, error))?;
+    match options.purpose {
+        Purpose::Use | Purpose::Source if unfinished => Err(OpenError::Unfinished(path.clone())),
+        Purpose::Target(_) if !unfinished && !is_empty => Err(OpenError::Occupied(path.clone())),
+        Purpose::Use | Purpose::Source | Purpose::Target(_) => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How the embedded store is opened, and why it may refuse.
 
+use crate::store::copy::Purpose;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct Options {
     /// The data folder; created if it does not exist.
     pub path: PathBuf,
+    /// What for.
+    pub purpose: Purpose,
     /// The cache of blocks read from disk, in bytes.
     pub cache_bytes: u64,
     /// How many bytes of entries are collected in memory before they are written as a table. Kept
@@ -35,6 +38,7 @@ impl Options {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Self {
             path: path.into(),
+            purpose: Purpose::Use,
             cache_bytes: 64 << 20,
             memtable_bytes: 16 << 20,
             reserve_bytes: 256 << 20,
@@ -71,6 +75,17 @@ pub enum OpenError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// There is no store in the folder that is to be copied.
+    #[error("there is no store in {0}")]
+    Absent(PathBuf),
+    /// The folder that is to become a copy holds a store, finished or begun as a copy of another.
+    #[error(
+        "{0} holds a store already: a copy is made in a folder that does not exist or is empty"
+    )]
+    Occupied(PathBuf),
+    /// The folder holds a part of a copy.
+    #[error("{0} holds an unfinished copy: `chasqui store copy` goes on with it")]
+    Unfinished(PathBuf),
     /// The folder cannot be read or written.
     #[error("cannot use the data folder {path}")]
     Io {

@@ -7,8 +7,8 @@
 use super::Options;
 use super::folder::Folder;
 use super::keys::{self, Key, Table};
-use super::records::{self, Decode, LogEnd};
 use crate::model::{ConversationId, Entry, Head, Sequence};
+use crate::store::records::{self, Decode, LogEnd};
 use crate::store::{Direction, Range, StoreError};
 use fjall::config::{CompressionPolicy, FilterPolicy};
 use fjall::{
@@ -104,6 +104,16 @@ impl Tables {
     pub(super) fn view(&self) -> View<'_> {
         let published = self.published.read().unwrap_or_else(PoisonError::into_inner);
         View { tables: self, snapshot: Arc::clone(&published) }
+    }
+
+    /// Whether there is a row.
+    pub(super) fn has(&self, key: &Key) -> Result<bool, fjall::Error> {
+        self.keyspace(key.table).contains_key(&key.bytes)
+    }
+
+    /// Whether there are no rows.
+    pub(super) fn is_empty(&self) -> Result<bool, fjall::Error> {
+        Ok(self.directory.is_empty()? && self.entries.is_empty()? && self.cursors.is_empty()?)
     }
 
     /// The newest value of a row. For the commit thread, which knows that no commit is under way.
@@ -207,7 +217,7 @@ fn take_entries(rows: impl Iterator<Item = Guard>, range: Range) -> Result<Vec<E
     Ok(entries)
 }
 
-fn log_bounds(conversation: ConversationId) -> ([u8; keys::ENTRY_BYTES], [u8; keys::ENTRY_BYTES]) {
+fn log_bounds(conversation: ConversationId) -> (keys::EntryKey, keys::EntryKey) {
     (keys::entry(conversation, Sequence::ZERO), keys::entry(conversation, Sequence::MAX))
 }
 

@@ -4,10 +4,10 @@ use super::{Change, Space};
 use crate::model::{ConversationId, Head};
 use crate::store::StoreError;
 use crate::store::embedded::keys::{Key, Table};
-use crate::store::embedded::records::{self, Decode, Encode};
 use crate::store::embedded::stats::Written;
 use crate::store::embedded::tables::Tables;
 use crate::store::generations::Generations;
+use crate::store::records::{self, Decode, Encode};
 use fjall::{OwnedWriteBatch, UserKey, UserValue};
 use std::collections::HashMap;
 

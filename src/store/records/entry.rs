@@ -1,11 +1,27 @@
 //! Entries as rows. The sequence of an entry stands in its key alone.
 
 use super::content::{ArchivedContentV1, ContentV1};
-use super::{Decode, Encode, access, optional, seal};
-use crate::model::{ClientMessageId, Entry, Erasure, Head, Ordinal, Sequence, Timestamp, UserId};
-use crate::store::embedded::keys;
-use fjall::UserValue;
+use super::{Decode, Encode, Value, access, optional, seal};
+use crate::model::{
+    ClientMessageId, ConversationId, Entry, Erasure, Head, Ordinal, Sequence, Timestamp, UserId,
+};
 use rkyv::{Archive, Serialize};
+
+/// What an entry is sealed with, and its key where a key is bytes: conversation and sequence in
+/// network byte order.
+pub(in crate::store) type EntryKey = [u8; 16];
+
+/// The key of an entry.
+pub(in crate::store) fn entry_key(conversation: ConversationId, sequence: Sequence) -> EntryKey {
+    let both = u128::from(conversation.get()) << 64 | u128::from(sequence.get());
+    both.to_be_bytes()
+}
+
+/// The sequence in an entry's key.
+pub(super) fn entry_sequence(key: &[u8]) -> Option<Sequence> {
+    let (_, sequence) = key.split_first_chunk::<8>()?;
+    Sequence::new(u64::from_be_bytes(sequence.try_into().ok()?))
+}
 
 #[derive(Archive, Serialize)]
 struct EntryV1<'a> {
@@ -20,7 +36,7 @@ struct EntryV1<'a> {
 }
 
 impl Encode for Entry {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let record = EntryV1 {
             ordinal: self.ordinal.get(),
             sender: self.sender.map_or(0, UserId::get),
@@ -39,7 +55,7 @@ impl Decode for Entry {
     const WHAT: &'static str = "entry";
 
     fn decode(version: u8, key: &[u8], archive: &[u8]) -> Option<Self> {
-        let sequence = keys::entry_sequence(key)?;
+        let sequence = entry_sequence(key)?;
         match version {
             1 => access::<ArchivedEntryV1<'_>>(archive)?.entry(sequence),
             _ => None,
@@ -72,13 +88,13 @@ impl ArchivedEntryV1<'_> {
 }
 
 /// The last row of a log, read without its content.
-pub(in crate::store::embedded) struct LogEnd(pub(in crate::store::embedded) Head);
+pub(in crate::store) struct LogEnd(pub(in crate::store) Head);
 
 impl Decode for LogEnd {
     const WHAT: &'static str = "entry";
 
     fn decode(version: u8, key: &[u8], archive: &[u8]) -> Option<Self> {
-        let sequence = keys::entry_sequence(key)?;
+        let sequence = entry_sequence(key)?;
         match version {
             1 => access::<ArchivedEntryV1<'_>>(archive)?.head(sequence).map(Self),
             _ => None,

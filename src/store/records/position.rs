@@ -1,9 +1,9 @@
 //! Cursors, pending marks and single numbers as rows.
 
-use super::{Decode, Encode, access, seal};
+use super::{Decode, Encode, Value, access, seal};
 use crate::model::{ConversationId, Cursor, Ordinal, Sequence, Timestamp, UserId};
 use crate::store::Pending;
-use fjall::UserValue;
+use crate::store::copy::Progress;
 use rkyv::{Archive, Serialize};
 
 #[derive(Archive, Serialize)]
@@ -15,7 +15,7 @@ struct CursorV1 {
 }
 
 impl Encode for Cursor {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let record = CursorV1 {
             delivered: self.delivered.get(),
             read: self.read.get(),
@@ -49,11 +49,11 @@ impl ArchivedCursorV1 {
 }
 
 /// A row whose key ends in the conversation it is about.
-pub(in crate::store::embedded) struct InConversation<R> {
+pub(in crate::store) struct InConversation<R> {
     /// The conversation in the key.
-    pub(in crate::store::embedded) conversation: ConversationId,
+    pub(in crate::store) conversation: ConversationId,
     /// The row.
-    pub(in crate::store::embedded) row: R,
+    pub(in crate::store) row: R,
 }
 
 impl<R: Decode> Decode for InConversation<R> {
@@ -68,11 +68,11 @@ impl<R: Decode> Decode for InConversation<R> {
 
 /// A conversation's pending mark: which of its entries may have unwritten effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store::embedded) struct Marked {
+pub(in crate::store) struct Marked {
     /// The first such entry.
-    pub(in crate::store::embedded) from: Sequence,
+    pub(in crate::store) from: Sequence,
     /// The last such entry.
-    pub(in crate::store::embedded) to: Sequence,
+    pub(in crate::store) to: Sequence,
 }
 
 #[derive(Archive, Serialize)]
@@ -82,7 +82,7 @@ struct MarkedV1 {
 }
 
 impl Encode for Marked {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         seal(1, key, &MarkedV1 { from: self.from.get(), to: self.to.get() })
     }
 }
@@ -114,7 +114,7 @@ struct NumberV1(u64);
 macro_rules! number_row {
     ($name:ident, $what:literal, $get:path, $new:expr) => {
         impl Encode for $name {
-            fn encode(&self, key: &[u8]) -> UserValue {
+            fn encode<V: Value>(&self, key: &[u8]) -> V {
                 seal(1, key, &NumberV1($get(*self)))
             }
         }
@@ -135,4 +135,5 @@ macro_rules! number_row {
 number_row!(UserId, "reference to a user", Self::get, Self::new);
 number_row!(ConversationId, "claim", Self::get, Self::new);
 number_row!(Sequence, "device cursor", Self::get, Self::new);
+number_row!(Progress, "progress of a copy", Self::to_number, Self::from_number);
 number_row!(Timestamp, "time", Self::as_millis, |millis| Some(Self::from_millis(millis)));

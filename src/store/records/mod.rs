@@ -1,4 +1,4 @@
-//! The values of the rows: what a model type looks like on disk.
+//! The values of the rows: what a model type looks like on disk, in whichever database.
 //!
 //! ```text
 //! version 1 | checksum 8 | rkyv archive
@@ -17,11 +17,10 @@ mod entry;
 mod membership;
 mod position;
 
-pub(super) use entry::LogEnd;
+pub(super) use entry::{EntryKey, LogEnd, entry_key};
 pub(super) use position::{InConversation, Marked};
 
 use crate::store::StoreError;
-use fjall::UserValue;
 use rkyv::Serialize;
 use rkyv::api::high::{HighSerializer, HighValidator};
 use rkyv::bytecheck::CheckBytes;
@@ -43,10 +42,15 @@ pub(super) trait Decode: Sized {
 }
 
 /// What is written as a row.
-pub(super) trait Encode {
+pub(in crate::store) trait Encode {
     /// Writes the newest version's value.
-    fn encode(&self, key: &[u8]) -> UserValue;
+    fn encode<V: Value>(&self, key: &[u8]) -> V;
 }
+
+/// What a database takes for the bytes of a value.
+pub(super) trait Value: for<'a> From<&'a [u8]> {}
+
+impl<V: for<'a> From<&'a [u8]>> Value for V {}
 
 /// Reads a row.
 pub(super) fn decode<R: Decode>(key: &[u8], value: &[u8]) -> Result<R, StoreError> {
@@ -72,7 +76,7 @@ fn checksum_of(version: u8, key: &[u8], archive: &[u8]) -> [u8; CHECKSUM_BYTES] 
 }
 
 /// Archives a record behind its version and checksum.
-fn seal<R>(version: u8, key: &[u8], record: &R) -> UserValue
+fn seal<R, V: Value>(version: u8, key: &[u8], record: &R) -> V
 where
     R: for<'v, 'a> Serialize<HighSerializer<&'v mut Vec<u8>, ArenaHandle<'a>, Failure>>,
 {
@@ -85,7 +89,7 @@ where
             let (_, checksum) = header.split_at_mut(1);
             checksum.copy_from_slice(&checksum_of(version, key, archive));
         }
-        UserValue::from(value.as_slice())
+        V::from(value.as_slice())
     })
 }
 

@@ -1,11 +1,10 @@
 //! Memberships and contacts as rows.
 
 use super::content::ContactStateV1;
-use super::{Decode, Encode, access, seal};
+use super::{Decode, Encode, Value, access, seal};
 use crate::model::{
     Contact, ConversationId, Interval, Membership, Role, Sequence, Timestamp, UserId,
 };
-use fjall::UserValue;
 use rkyv::{Archive, Serialize};
 
 #[derive(Archive, Serialize)]
@@ -52,7 +51,7 @@ struct IntervalV1 {
 }
 
 impl Encode for Membership {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let interval =
             |i: &Interval| IntervalV1 { from: i.from.get(), to: i.to.map(Sequence::get) };
         let record = MembershipV1 {
@@ -110,7 +109,7 @@ struct ContactV1 {
 }
 
 impl Encode for Contact {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let record = ContactV1 {
             owner: self.owner.get(),
             peer: self.peer.get(),

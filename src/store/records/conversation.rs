@@ -1,11 +1,10 @@
 //! Conversations and their settings as rows.
 
-use super::{Decode, Encode, access, optional, seal};
+use super::{Decode, Encode, Value, access, optional, seal};
 use crate::model::{
     Claim, ClientMessageId, Conversation, ConversationId, MediaId, Sequence, Settings, Timestamp,
     Title, UserId,
 };
-use fjall::UserValue;
 use rkyv::with::InlineAsBox;
 use rkyv::{Archive, Serialize};
 
@@ -24,7 +23,7 @@ enum ClaimV1 {
 }
 
 impl Encode for Conversation {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let claim = match self.claim {
             Claim::Journal(user) => ClaimV1::Journal(user.get()),
             Claim::Direct(low, high) => ClaimV1::Direct(low.get(), high.get()),
@@ -84,7 +83,7 @@ struct SettingsV1<'a> {
 }
 
 impl Encode for Settings {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let record = SettingsV1 {
             title: self.title.as_ref().map_or("", Title::as_str),
             picture: self.picture.map_or(0, MediaId::get),

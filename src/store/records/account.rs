@@ -1,11 +1,10 @@
 //! Accounts and devices as rows.
 
-use super::{Decode, Encode, access, optional, seal};
+use super::{Decode, Encode, Value, access, optional, seal};
 use crate::model::{
     Account, Device, DeviceId, DeviceName, DisplayName, MediaId, PasswordHash, Profile, Timestamp,
     UserId, Username,
 };
-use fjall::UserValue;
 use rkyv::with::InlineAsBox;
 use rkyv::{Archive, Serialize};
 
@@ -25,7 +24,7 @@ struct AccountV1<'a> {
 }
 
 impl Encode for Account {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let Profile { display_name, about, avatar } = &self.profile;
         let record = AccountV1 {
             user: self.user.get(),
@@ -87,7 +86,7 @@ struct DeviceV1<'a> {
 }
 
 impl Encode for Device {
-    fn encode(&self, key: &[u8]) -> UserValue {
+    fn encode<V: Value>(&self, key: &[u8]) -> V {
         let record = DeviceV1 {
             device: self.device.get(),
             user: self.user.get(),

@@ -1,0 +1,159 @@
+//! The store of a cluster: ScyllaDB, or Apache Cassandra 5.
+//!
+//! It knows no rule of the messenger, and nothing of the driver leaves this folder. `schema.cql` says
+//! what each table holds and answers; `docs/storage.md` describes the guarantees and operations.
+//!
+//! - A log is a chain of buckets; only its last can be appended to (`roll`, `append`, `read`).
+//! - Statements go through the one connected database (`database`), by name (`statements`).
+//! - What a failure proves is decided in one place (`outcome`).
+//! - What is changed in more than one partition is written in an order in which a crash between any
+//!   two statements does no harm (`claims`, `effects`).
+//! - What is the highest value ever written needs no condition (`registers`).
+
+mod append;
+mod buckets;
+mod claims;
+#[cfg(test)]
+mod conformance;
+mod conversations;
+#[cfg(test)]
+mod costs;
+mod cursors;
+mod database;
+mod directory;
+mod effects;
+mod erase;
+#[cfg(test)]
+mod ground;
+mod head;
+#[cfg(test)]
+mod killed;
+mod memberships;
+mod meta;
+mod operations;
+mod outcome;
+mod pending;
+#[cfg(test)]
+mod proxy;
+mod read;
+mod registers;
+mod roll;
+mod row;
+mod schema;
+mod statements;
+mod tails;
+
+pub use database::{ConnectError, Stats};
+pub use roll::Caps;
+
+use super::StoreError;
+use crate::telemetry::Page;
+use database::Database;
+use meta::Numbers;
+use scylla::errors::PrepareError;
+use statements::Statements;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tails::Tails;
+
+/// The settings of a store in a database.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the database is found, `host:port` each; the other nodes are learnt from these.
+    pub contact_points: Vec<String>,
+    /// The keyspace; empty for none, which is enough to make one.
+    pub keyspace: String,
+    /// Who logs in; empty for nobody.
+    pub user: String,
+    /// Their password.
+    pub password: String,
+    /// The data centre whose nodes are used; `None` for all of them, where there is but one.
+    pub datacenter: Option<String>,
+    /// How long a statement may take. More than the server's own limits (5 s for a read, 2 s for a write
+    /// and for each phase of a condition unless it is set up otherwise), so that its answer is heard; less
+    /// than what callers wait for (30 s).
+    pub timeout: Duration,
+    /// When a log goes on in a new bucket.
+    pub caps: Caps,
+}
+
+impl Options {
+    /// The defaults for a keyspace behind one contact point.
+    pub fn new(contact_point: impl Into<String>, keyspace: impl Into<String>) -> Self {
+        Self {
+            contact_points: vec![contact_point.into()],
+            keyspace: keyspace.into(),
+            user: String::new(),
+            password: String::new(),
+            datacenter: None,
+            timeout: Duration::from_secs(8),
+            caps: Caps::default(),
+        }
+    }
+}
+
+/// Why a store does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database cannot be connected to.
+    #[error("the database is not there")]
+    Connect(#[from] ConnectError),
+    /// The keyspace does not have the tables that this version needs.
+    #[error("the keyspace does not have the tables: run `chasqui schema apply`")]
+    Schema(#[from] Box<PrepareError>),
+    /// What is stored about the store itself cannot be read.
+    #[error("the store's epoch and the number of its restores cannot be read")]
+    Numbers(#[from] StoreError),
+}
+
+/// An open store. Clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct Scylla {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    database: Database,
+    statements: Statements,
+    numbers: Numbers,
+    caps: Caps,
+    tails: Tails,
+}
+
+/// How many statements one operation has under way at once, where it needs many.
+const STATEMENTS_MAX: usize = 32;
+
+impl Scylla {
+    /// Opens a store, which fails if the database is not there or does not have the tables.
+    pub async fn open(options: &Options) -> Result<Self, OpenError> {
+        let database = Database::connect(options).await?;
+        let statements = Statements::prepare(&database).await.map_err(Box::new)?;
+        let numbers = Numbers::load(&database, &statements).await?;
+        let (caps, tails) = (options.caps, Tails::default());
+        Ok(Self { inner: Arc::new(Inner { database, statements, numbers, caps, tails }) })
+    }
+
+    /// Runs an operation to its end, even if nobody waits for it.
+    async fn run<T, O>(&self, operation: impl FnOnce(Arc<Inner>) -> O) -> Result<T, StoreError>
+    where
+        O: Future<Output = Result<T, StoreError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.inner.database.enter(operation(Arc::clone(&self.inner))).await
+    }
+
+    /// What has been sent since the store was opened.
+    pub fn stats(&self) -> Stats {
+        self.inner.database.stats()
+    }
+
+    /// Puts what has been sent since the store was opened, and how long the answers took, on a page.
+    pub fn put_figures(&self, page: &mut Page) {
+        self.inner.database.put_figures(page);
+    }
+}
+
+#[cfg(test)]
+mod tests;
