@@ -6,7 +6,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bin chasqui && cp target/release/chasqui /chasqui
+    cargo build --release --locked --features cql-tls --bin chasqui && cp target/release/chasqui /chasqui
 
 FROM debian:bookworm-slim
 RUN useradd --system --uid 7280 --user-group --home-dir /data --create-home chasqui

@@ -34,7 +34,7 @@ pub(crate) async fn append(count: u64) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(folder)?;
     let options = embedded::Options { reserve_bytes: 0, ..embedded::Options::new(folder) };
-    let store = Backend::open(&Options::Embedded(options), |_| ())?;
+    let store = Backend::open(&Options::Embedded(options), |_| (), |_| ()).await?;
     let before = (1..=BEFORE).map(entry).collect::<Result<Vec<_>, _>>()?;
     for log in 1..=APPENDS {
         let answer = store.append(to(log, 0, before.clone())?).await;

@@ -25,6 +25,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Config(command) => cli::config(command),
         Command::User(command) => cli::user(command),
         Command::Store(command) => cli::store(command),
+        Command::Schema(command) => cli::schema::run(command),
         Command::Healthcheck(request) => cli::healthcheck(request),
     }
 }

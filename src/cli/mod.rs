@@ -2,10 +2,12 @@
 //!
 //! Owns arguments, output and exit statuses. What a command does is elsewhere: `config` for
 //! settings, [`mod@user`] for accounts, [`mod@healthcheck`] for asking a server how it is,
-//! [`mod@store`] for copying, and serving is handed to [`serve`].
+//! [`mod@store`] for copying, [`schema`] for the tables of a database, and serving is handed to
+//! [`serve`].
 
 pub mod healthcheck;
 pub mod output;
+pub mod schema;
 pub mod store;
 pub mod user;
 
@@ -13,7 +15,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flag, Layers, Origin, Scratch, parse_duration};
 use crate::identity::{Identity, Keys, KeysError};
 use crate::store::copy::CopyError;
-use crate::store::{Backend, OpenError, Store, StoreError};
+use crate::store::scylla::schema::SchemaError;
+use crate::store::{Backend, OpenError, Options, Store, StoreError};
 use crate::telemetry::{self, TelemetryError};
 use clap::{Args, Parser, Subcommand};
 use std::error::Error;
@@ -52,6 +55,9 @@ pub enum Command {
     /// Look after stores that no server holds.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Look after the tables of a database that speaks CQL.
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// Ask a running server whether it takes work: status 0 if it does.
     #[command(after_help = HEALTHCHECK_NOTE)]
     Healthcheck(Healthcheck),
@@ -192,6 +198,9 @@ pub enum Failure {
     /// Accounts could not be created.
     #[error(transparent)]
     User(#[from] user::UserError),
+    /// The tables of the database are not as they should be.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// The server does not take work, or is not there.
     #[error(transparent)]
     Unhealthy(#[from] healthcheck::Unhealthy),
@@ -224,6 +233,7 @@ impl Failure {
         match self {
             Self::Config(_) => ExitCode::from(78),
             Self::User(_)
+            | Self::Schema(_)
             | Self::Unhealthy(_)
             | Self::System(_)
             | Self::Open(_)
@@ -267,11 +277,10 @@ pub fn user(command: UserCommand) -> Result<(), Failure> {
     };
     let (config, _) = settings.load()?;
     telemetry::start(&config.telemetry_settings())?;
-    let fatal = |failure: &_| tracing::error!(%failure, "store failed");
-    let store = Backend::open(&config.store_options(), fatal)?;
-    let keys = Keys::open(&config.key_file())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let told = runtime.block_on(async {
+        let store = open_store(&config.store_options()?).await?;
+        let keys = Keys::open(&config.key_file())?;
         let clock = Clock::new(store.latest_time().await?);
         let identity = Identity::new(store.clone(), keys, config.identity_settings());
         let created = user::create(&identity, clock.now(), &request, std::io::stdin().lock()).await;
@@ -281,13 +290,22 @@ pub fn user(command: UserCommand) -> Result<(), Failure> {
     Ok(output::print(&told)?)
 }
 
+/// Opens a store for a command, which waits for a database that is not there.
+async fn open_store(options: &Options) -> Result<Backend, OpenError> {
+    let waiting = |error: &dyn Error| {
+        tracing::warn!(why = output::chain(error), "waiting for the store");
+    };
+    let fatal = |failure: &_| tracing::error!(%failure, "store failed");
+    Backend::open(options, waiting, fatal).await
+}
+
 /// Performs `store`.
 pub fn store(command: StoreCommand) -> Result<(), Failure> {
     let StoreCommand::Copy(request) = command;
     let settings = Settings { config: request.config.clone(), ..Settings::default() };
     let (config, _) = settings.load()?;
     telemetry::start(&config.telemetry_settings())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let told = runtime.block_on(store::copy(&config, request))?;
     Ok(output::print(&told)?)
 }

@@ -15,14 +15,15 @@ pub fn print(text: &str) -> std::io::Result<()> {
     }
 }
 
-/// Says why a command failed, each cause after its effect.
+/// Says why a command failed.
 pub fn report(error: &dyn Error) {
     let line = format!("chasqui: {}\n", chain(error));
     // There is nowhere left to say that this failed.
     drop(std::io::stderr().lock().write_all(line.as_bytes()));
 }
 
-fn chain(error: &dyn Error) -> String {
+/// An error and its causes, each after its effect.
+pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

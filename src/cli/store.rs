@@ -1,9 +1,9 @@
 //! Stores as a whole: `store copy`.
 
-use super::Failure;
+use super::{Failure, open_store};
 use crate::config::Config;
 use crate::store::copy::{self, Purpose, Report};
-use crate::store::{Backend, Options, Store};
+use crate::store::{Backend, Options, Store, embedded, scylla};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -16,13 +16,15 @@ pub enum StoreCommand {
     Copy(CopyStore),
 }
 
-const COPY_NOTE: &str = "A store is written as embedded:FOLDER. No server may hold either of them, and the target must not be \
-there or be the unfinished copy of the same source. Accounts, conversations, their entries and all else \
+const COPY_NOTE: &str = "A store is written as embedded:FOLDER or scylla:HOST:PORT[,HOST:PORT...]/KEYSPACE. No server may use either \
+of them, and the target must be empty or be the unfinished copy of the same source: a folder that does not \
+exist, or a keyspace with tables and nothing in them. Accounts, conversations, their entries and all else \
 keep their ids, sequences and times, and clients go on with what they hold: from then on serve the copy \
 and never the source again.
 
-Example:
-  chasqui store copy --from embedded:/var/lib/chasqui --to embedded:/mnt/chasqui";
+Examples:
+  chasqui store copy --from embedded:/var/lib/chasqui --to embedded:/mnt/chasqui
+  chasqui store copy --from embedded:/var/lib/chasqui --to scylla:10.0.0.1:9042/chasqui";
 
 /// Copying a store.
 #[derive(Debug, Args)]
@@ -43,33 +45,63 @@ pub struct CopyStore {
 pub enum Location {
     /// In a data folder.
     Embedded(PathBuf),
+    /// In a database that speaks CQL.
+    Scylla {
+        /// Some of its nodes, `host:port` each.
+        contact_points: Vec<String>,
+        /// Where in it.
+        keyspace: String,
+    },
 }
 
 impl FromStr for Location {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("embedded", folder)) if !folder.is_empty() => Ok(Self::Embedded(folder.into())),
-            _ => Err("must be embedded:FOLDER".to_owned()),
-        }
+        let location = match text.split_once(':') {
+            Some(("embedded", folder)) if !folder.is_empty() => Some(Self::Embedded(folder.into())),
+            Some(("scylla", place)) => Self::in_database(place),
+            _ => None,
+        };
+        let expected = "must be embedded:FOLDER or scylla:HOST:PORT[,HOST:PORT...]/KEYSPACE";
+        location.ok_or_else(|| expected.to_owned())
     }
 }
 
 impl Location {
-    fn open(self, config: &Config, purpose: Purpose) -> Result<Backend, Failure> {
-        let Self::Embedded(folder) = self;
-        let Options::Embedded(mut options) = config.clone().with_data(&folder).store_options();
-        options.purpose = purpose;
-        let fatal = |failure: &_| tracing::error!(%failure, "store failed");
-        Ok(Backend::open(&Options::Embedded(options), fatal)?)
+    fn in_database(place: &str) -> Option<Self> {
+        let (nodes, keyspace) = place.rsplit_once('/')?;
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let is_node = |node: &str| {
+            let parts = node.rsplit_once(':');
+            parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        let is_valid =
+            !keyspace.is_empty() && keyspace.chars().all(is_name) && nodes.split(',').all(is_node);
+        let contact_points = nodes.split(',').map(str::to_owned).collect();
+        is_valid.then(|| Self::Scylla { contact_points, keyspace: keyspace.to_owned() })
+    }
+
+    async fn open(self, config: &Config, purpose: Purpose) -> Result<Backend, Failure> {
+        match self {
+            Self::Embedded(folder) => {
+                let options = config.clone().with_data(&folder).embedded_options();
+                let options = embedded::Options { purpose, ..options };
+                Ok(open_store(&Options::Embedded(options)).await?)
+            }
+            Self::Scylla { contact_points, keyspace } => {
+                let options = config.scylla_options()?;
+                let options = scylla::Options { contact_points, keyspace, purpose, ..options };
+                Ok(open_store(&Options::Scylla(options)).await?)
+            }
+        }
     }
 }
 
 /// Copies a store; what to tell.
 pub(super) async fn copy(config: &Config, request: CopyStore) -> Result<String, Failure> {
-    let source = request.from.open(config, Purpose::Source)?;
-    let target = request.to.open(config, Purpose::Target(source.epoch()))?;
+    let source = request.from.open(config, Purpose::Source).await?;
+    let target = request.to.open(config, Purpose::Target(source.epoch())).await?;
     let copied = copy::copy(&source, &target).await;
     target.close().await;
     source.close().await;
@@ -88,7 +120,26 @@ mod tests {
     fn a_location_names_its_backend() {
         let location = |text: &str| text.parse::<Location>();
         assert_eq!(location("embedded:/a b:c"), Ok(Location::Embedded("/a b:c".into())));
-        for wrong in ["", "/data", "embedded", "embedded:", "redis:/data"] {
+        let keyspace = "chats_2".to_owned();
+        let contact_points = vec!["db1:9042".to_owned(), "[::1]:9043".to_owned()];
+        let expected = Location::Scylla { contact_points, keyspace };
+        assert_eq!(location("scylla:db1:9042,[::1]:9043/chats_2"), Ok(expected));
+        let wrong = [
+            "",
+            "/data",
+            "embedded",
+            "embedded:",
+            "redis:/data",
+            "scylla:",
+            "scylla:db1:9042",
+            "scylla:db1:9042/",
+            "scylla:/chats",
+            "scylla:db1/chats",
+            "scylla:db1:9042,/chats",
+            "scylla:db1:99999/chats",
+            "scylla:db1:9042/chats; drop",
+        ];
+        for wrong in wrong {
             assert!(location(wrong).is_err(), "{wrong}");
         }
     }

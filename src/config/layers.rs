@@ -84,6 +84,9 @@ pub enum ConfigError {
     /// The certificate or its key cannot be used.
     #[error("[tls]: {0}")]
     Certificate(#[from] LoadError),
+    /// What connections to the database are to be encrypted with cannot be used.
+    #[error("[scylla]")]
+    DatabaseTls(#[source] LoadError),
     /// The key cannot have this value.
     #[error("{key} ({origin}): {reason}")]
     Value {
@@ -415,6 +418,7 @@ mod tests {
             ("store.path", ""),
             ("store.memtable_bytes", "1KiB"),
             ("store.sync_interval", "101ms"),
+            ("scylla.keyspace", "1st"),
             ("identity.access_token_life", "0s"),
             ("log.filter", "chasqui=loud"),
         ] {

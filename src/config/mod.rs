@@ -10,13 +10,15 @@ mod addresses;
 mod layers;
 mod quantity;
 mod scratch;
+mod scylla;
 mod sections;
 
 pub use addresses::Addresses;
 pub use layers::{ConfigError, Flag, Layers, Origin};
 pub use quantity::{parse_duration, parse_size};
 pub use scratch::Scratch;
-pub use sections::{Http, Identity, Log, LogFormat, Server, Store, Tls, WebSocket};
+pub use scylla::Scylla;
+pub use sections::{Http, Identity, Log, LogFormat, Server, Store, StoreBackend, Tls, WebSocket};
 
 use crate::store::embedded;
 use crate::{identity, store, telemetry, tls};
@@ -36,8 +38,10 @@ pub struct Config {
     pub http: Http,
     /// Limits of WebSocket connections.
     pub websocket: WebSocket,
-    /// The embedded store.
+    /// Which store there is, and the embedded one.
     pub store: Store,
+    /// A database that speaks CQL.
+    pub scylla: Scylla,
     /// Accounts and tokens.
     pub identity: Identity,
     /// Logging.
@@ -70,7 +74,7 @@ impl Config {
         if let Some(files) = self.tls_files() {
             files.load(&tls::Tickets::new()?)?;
         }
-        Ok(())
+        self.scylla_options().map(drop)
     }
 
     /// What `identity` is told.
@@ -82,9 +86,17 @@ impl Config {
         }
     }
 
-    /// Which store is opened, and what it is told.
-    pub fn store_options(&self) -> store::Options {
-        store::Options::Embedded(embedded::Options {
+    /// Which store is opened, and what it is told; reads the files that are named.
+    pub fn store_options(&self) -> Result<store::Options, ConfigError> {
+        match self.store.backend {
+            StoreBackend::Embedded => Ok(store::Options::Embedded(self.embedded_options())),
+            StoreBackend::Scylla => self.scylla_options().map(store::Options::Scylla),
+        }
+    }
+
+    /// What the embedded store is told.
+    pub fn embedded_options(&self) -> embedded::Options {
+        embedded::Options {
             cache_bytes: self.store.cache_bytes,
             memtable_bytes: self.store.memtable_bytes,
             reserve_bytes: self.store.reserve_bytes,
@@ -92,7 +104,7 @@ impl Config {
             wait_max: self.store.wait_max,
             sync_interval: self.store.sync_interval,
             ..embedded::Options::new(&self.store.path)
-        })
+        }
     }
 
     /// What `telemetry` is told.
@@ -114,7 +126,7 @@ impl Config {
 
     /// What the types alone do not rule out: the key and what is wrong with it.
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
-        let Self { server, tls, http, websocket, store, identity, log } = self;
+        let Self { server, tls, http, websocket, store, scylla, identity, log } = self;
         let second = Duration::from_secs(1);
         let rules = [
             (server.shards <= SHARDS_MAX, "server.shards", "at most 1024"),
@@ -178,7 +190,7 @@ impl Config {
                 "level or target=level, by commas",
             ),
         ];
-        let broken = rules.into_iter().find(|(holds, _, _)| !holds);
+        let broken = rules.into_iter().chain(scylla.rules()).find(|(holds, _, _)| !holds);
         broken.map_or(Ok(()), |(_, key, rule)| Err((key, rule)))
     }
 }

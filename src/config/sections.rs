@@ -164,10 +164,23 @@ impl Default for WebSocket {
     }
 }
 
-/// `[store]`: the embedded store.
+/// Which kind of store a server has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreBackend {
+    /// The embedded one, in the data folder.
+    #[default]
+    Embedded,
+    /// A database that speaks CQL.
+    Scylla,
+}
+
+/// `[store]`: which store there is, and the embedded one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
+    /// Which kind of store there is.
+    pub backend: StoreBackend,
     /// The data folder.
     pub path: PathBuf,
     /// How much memory caches blocks of it.
@@ -193,6 +206,7 @@ pub struct Store {
 impl Default for Store {
     fn default() -> Self {
         Self {
+            backend: StoreBackend::default(),
             path: PathBuf::from("data"),
             cache_bytes: 64 << 20,
             memtable_bytes: 16 << 20,

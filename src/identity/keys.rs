@@ -12,9 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Why the keys could not be had.
@@ -227,6 +227,8 @@ fn create(path: &Path, key: &StoredKey) -> Result<(), KeysError> {
     let draft = PathBuf::from(draft);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let write = || -> std::io::Result<()> {
+        // A server that stores elsewhere has no data folder yet.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder.unwrap_or(Path::new(".")))?;
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -259,12 +261,13 @@ mod tests {
     #[test]
     fn the_file_is_made_once_with_mode_0600_and_nothing_is_left_beside_it() {
         let folder = folder();
-        let path = folder.path().join("keys.json");
+        let folder = folder.path().join("data");
+        let path = folder.join("keys.json");
         let made = Keys::open(&path).expect("made");
         let mode = std::fs::metadata(&path).expect("there").permissions().mode() & 0o7777;
         assert_eq!(mode, 0o600);
         assert_eq!(kids(&Keys::open(&path).expect("read")), kids(&made));
-        assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 1);
+        assert_eq!(std::fs::read_dir(folder).expect("there").count(), 1);
     }
 
     #[test]

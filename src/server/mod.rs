@@ -4,7 +4,7 @@
 //! Owns the order of starting and stopping; everything else is done by the parts it puts together.
 //!
 //! ```text
-//! start: store -> clock -> services -> sockets -> shards -> recovery -> "listening on"
+//! start: sockets -> store, waited for -> clock -> services -> shards -> recovery -> "listening on"
 //! stop:  not ready, no upgrades, GOAWAY -> connections leave or grace ends -> no new requests,
 //!        those under way end -> owners idle -> cursors written -> shards end -> store closed
 //! ```
@@ -16,12 +16,13 @@ mod listeners;
 mod metrics;
 mod shards;
 mod upkeep;
+mod waiting;
 
 use crate::admission::{Admission, Limits};
 use crate::chat::{self, Chat};
 use crate::cli::output;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::gateway::listener::Course;
 use crate::identity::{Identity, Keys, KeysError};
 use crate::model::CommandError;
@@ -29,7 +30,7 @@ use crate::protocol::constants::goaway_reason;
 use crate::protocol::{CloseCode, Goaway};
 use crate::shard::{Services, ShardHandle, seats};
 use crate::store::embedded::WriteFailure;
-use crate::store::{Backend, Cursors, Log, OpenError, Store, StoreError};
+use crate::store::{Cursors, Log, OpenError, Store, StoreError};
 use crate::tls::LoadError;
 use certificate::Certificate;
 use shards::{Doors, Threads};
@@ -51,6 +52,9 @@ const STORING_MAX: Duration = Duration::from_secs(10);
 /// Why the server did not start, or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
+    /// The configuration names files that cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The store does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -85,10 +89,8 @@ pub enum ServerError {
 /// Serves until a signal ends it. With `dev`, makes the demo accounts ready and prints them.
 pub fn run(config: &Config, dev: bool) -> Result<(), ServerError> {
     files::raise_limit();
-    let store = Backend::open(&config.store_options(), end_at_once)?;
-    let keys = Keys::open(&config.key_file())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(config, dev, store, keys))
+    runtime.block_on(serve(config, dev))
 }
 
 /// A write or a sync has failed: nothing that follows could be trusted, so the process ends and what
@@ -105,17 +107,12 @@ const EXIT_STORE_FAILED: i32 = 74;
 /// The exit status when a second signal cuts a drain short.
 const EXIT_CUT_SHORT: i32 = 130;
 
-async fn serve(config: &Config, dev: bool, store: Backend, keys: Keys) -> Result<(), ServerError> {
+async fn serve(config: &Config, dev: bool) -> Result<(), ServerError> {
     let mut signals = Signals::new()?;
     // Early, since unhandled it ends the process.
     let hangup = signal(SignalKind::hangup())?;
-    let clock = Clock::new(store.latest_time().await?);
-    let identity = Identity::new(store.clone(), keys, config.identity_settings());
-    let chat = Chat::new(store.clone(), chat_settings(config));
     let (listeners, addresses) = listeners::bind(config.server.listen.all(), config.shards())?;
     let (handle, seats) = seats(listeners.len(), config.websocket.device_connections_max);
-    let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
-    let places = seats.into_iter().zip(listeners).collect();
     let certificate = config.tls_files().map(Certificate::load).transpose()?;
     let (course, told) = watch::channel(Course::Serving);
     let admission = Admission::new(admission_limits(config));
@@ -125,6 +122,18 @@ async fn serve(config: &Config, dev: bool, store: Backend, keys: Keys) -> Result
         course: told,
         tls: certificate.as_ref().map(Certificate::watch),
     };
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    let waiting = announcement("waiting for the store on", scheme, &addresses);
+    let store = tokio::select! {
+        store = waiting::open_store(config, &listeners, &doors, &waiting) => store?,
+        () = signals.next() => return Ok(()),
+    };
+    let keys = Keys::open(&config.key_file())?;
+    let clock = Clock::new(store.latest_time().await?);
+    let identity = Identity::new(store.clone(), keys, config.identity_settings());
+    let chat = Chat::new(store.clone(), chat_settings(config));
+    let services = Services { chat: chat.clone(), identity, clock: clock.clone() };
+    let places = seats.into_iter().zip(listeners).collect();
     let metrics = metrics::Door::bind(config.server.metrics)?;
     let mut threads = Threads::start(config, places, &doors, &services)?;
     threads.started().await?;
@@ -133,7 +142,6 @@ async fn serve(config: &Config, dev: bool, store: Backend, keys: Keys) -> Result
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
     let demo =
         if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
-    let scheme = if certificate.is_some() { "https" } else { "http" };
     tokio::spawn(certificate::reload_at(hangup, certificate));
     let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
     if let Some(door) = metrics {
@@ -146,7 +154,10 @@ async fn serve(config: &Config, dev: bool, store: Backend, keys: Keys) -> Result
         };
         tokio::spawn(door.serve(sources));
     }
-    output::print(&format!("{}{announced}{demo}", announcement(scheme, &addresses)))?;
+    output::print(&format!(
+        "{}{announced}{demo}",
+        announcement("listening on", scheme, &addresses)
+    ))?;
     tracing::info!(?addresses, shards = threads.len(), recovered = pending.len(), "serving");
     tokio::select! {
         () = signals.next() => {}
@@ -167,8 +178,8 @@ async fn serve(config: &Config, dev: bool, store: Backend, keys: Keys) -> Result
 }
 
 /// A line for each address, with the ports that 0 stood for.
-fn announcement(scheme: &str, addresses: &[SocketAddr]) -> String {
-    let line = |address| format!("listening on {scheme}://{address}\n");
+fn announcement(what: &str, scheme: &str, addresses: &[SocketAddr]) -> String {
+    let line = |address| format!("{what} {scheme}://{address}\n");
     addresses.iter().map(line).collect()
 }
 

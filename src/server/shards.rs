@@ -167,7 +167,7 @@ fn connection_settings(config: &Config) -> ConnectionSettings {
     }
 }
 
-fn listener_settings(
+pub(super) fn listener_settings(
     config: &Config,
     doors: &Doors,
     counters: Arc<listener::Counters>,

@@ -6,6 +6,7 @@
 
 use super::copy::{Progress, Target, Walk};
 use super::embedded::{self, Embedded, Hooks, WriteFailure};
+use super::scylla::{self, Scylla};
 use super::{
     AccountInsert, Append, Appended, Claimed, Cursors, Directory, Effect, Log, Pending, Range,
     Store, StoreError,
@@ -16,12 +17,15 @@ use crate::model::{
     Username,
 };
 use crate::telemetry::Page;
+use std::error::Error;
 
 /// Which backend is opened, and how.
 #[derive(Clone, Debug)]
 pub enum Options {
     /// The embedded store.
     Embedded(embedded::Options),
+    /// A database that speaks CQL.
+    Scylla(scylla::Options),
 }
 
 /// Why a backend does not open.
@@ -30,6 +34,9 @@ pub enum OpenError {
     /// The embedded store does not.
     #[error(transparent)]
     Embedded(#[from] embedded::OpenError),
+    /// The database does not.
+    #[error(transparent)]
+    Scylla(#[from] scylla::OpenError),
 }
 
 /// An open store, whichever it is. Clones are handles to the same one.
@@ -37,19 +44,26 @@ pub enum OpenError {
 pub enum Backend {
     /// The embedded store.
     Embedded(Embedded),
+    /// A database that speaks CQL.
+    Scylla(Scylla),
 }
 
 impl Backend {
-    /// Opens a store. `fatal` is called, on a thread of the store, when it has failed in a way that
-    /// leaves nothing to be trusted: the process should end.
-    pub fn open(
+    /// Opens a store. A database that is not there is waited for, and `waiting` is told each time why
+    /// it is not there yet. `fatal` is called, on a thread of the store, when it has failed in a way
+    /// that leaves nothing to be trusted: the process should end.
+    pub async fn open(
         options: &Options,
+        waiting: impl FnMut(&dyn Error),
         fatal: impl Fn(&WriteFailure) + Send + Sync + 'static,
     ) -> Result<Self, OpenError> {
         match options {
             Options::Embedded(options) => {
                 let store = Embedded::open(options, Hooks::new(options, fatal))?;
                 Ok(Self::Embedded(store))
+            }
+            Options::Scylla(options) => {
+                Ok(Self::Scylla(Scylla::open_when_there(options, waiting).await?))
             }
         }
     }
@@ -58,6 +72,7 @@ impl Backend {
     pub fn put_figures(&self, page: &mut Page) {
         match self {
             Self::Embedded(store) => store.put_figures(page),
+            Self::Scylla(store) => store.put_figures(page),
         }
     }
 
@@ -65,6 +80,7 @@ impl Backend {
     pub async fn close(&self) {
         match self {
             Self::Embedded(store) => store.close().await,
+            Self::Scylla(store) => store.close().await,
         }
     }
 }
@@ -72,6 +88,12 @@ impl Backend {
 impl From<Embedded> for Backend {
     fn from(store: Embedded) -> Self {
         Self::Embedded(store)
+    }
+}
+
+impl From<Scylla> for Backend {
+    fn from(store: Scylla) -> Self {
+        Self::Scylla(store)
     }
 }
 
@@ -86,6 +108,7 @@ macro_rules! delegate {
         $(async fn $method(&self, $($name: $type),*) -> Result<$answer, StoreError> {
             match self {
                 Self::Embedded(store) => store.$method($($name),*).await,
+                Self::Scylla(store) => store.$method($($name),*).await,
             }
         })*
     };
@@ -95,6 +118,7 @@ impl Store for Backend {
     fn epoch(&self) -> Epoch {
         match self {
             Self::Embedded(store) => store.epoch(),
+            Self::Scylla(store) => store.epoch(),
         }
     }
 
@@ -168,11 +192,12 @@ mod tests {
         folder: TempDir,
     }
 
-    fn open(folder: &TempDir) -> Backend {
+    async fn open(folder: &TempDir) -> Backend {
         let options = embedded::Options::new(folder.path());
         let options = embedded::Options { reserve_bytes: 0, ..options };
         let fatal = |failure: &WriteFailure| panic!("{failure}");
-        Backend::open(&Options::Embedded(options), fatal).expect("opens")
+        let waiting = |error: &dyn Error| panic!("{error}");
+        Backend::open(&Options::Embedded(options), waiting, fatal).await.expect("opens")
     }
 
     impl Harness for Fixture {
@@ -180,7 +205,7 @@ mod tests {
 
         async fn create() -> Self {
             let folder = tempfile::tempdir().expect("a folder");
-            Self { store: open(&folder), folder }
+            Self { store: open(&folder).await, folder }
         }
 
         fn store(&self) -> &Backend {
@@ -191,7 +216,7 @@ mod tests {
             let Self { store, folder } = self;
             store.close().await;
             drop(store);
-            Self { store: open(&folder), folder }
+            Self { store: open(&folder).await, folder }
         }
     }
 

@@ -63,8 +63,12 @@ pub fn check(text: &str) -> Result<(), TelemetryError> {
     filter(text).map(|_| ())
 }
 
+/// What the driver of the CQL store may log unless a filter names it: of its connections it tells much
+/// that asks for nothing to be done.
+const DRIVER: &str = "scylla=warn,scylla::network=error";
+
 fn filter(text: &str) -> Result<EnvFilter, TelemetryError> {
-    Ok(EnvFilter::builder().parse(text)?)
+    Ok(EnvFilter::builder().parse(format!("{DRIVER},{text}"))?)
 }
 
 #[cfg(test)]
@@ -94,6 +98,30 @@ mod tests {
         for bad in ["chasqui=loud", "a=b=c"] {
             assert!(matches!(check(bad), Err(TelemetryError::Filter(_))), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_driver_is_quiet_unless_it_is_named() {
+        let logs = |text: &str, is_warning| {
+            let lines = Lines::default();
+            let writer = lines.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_env_filter(filter(text).expect("a filter"))
+                .with_writer(move || writer.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                if is_warning {
+                    tracing::warn!(target: "scylla::cluster", "told");
+                } else {
+                    tracing::info!(target: "scylla::cluster", "told");
+                }
+            });
+            !lines.0.lock().expect("not poisoned").is_empty()
+        };
+        assert!(logs("info", true));
+        assert!(!logs("info", false));
+        assert!(logs("info,scylla=info", false));
+        assert!(logs("scylla::cluster=info", false));
     }
 
     #[test]

@@ -87,8 +87,7 @@ impl Files {
     /// Reads both and checks that they belong together.
     pub fn load(&self, tickets: &Tickets) -> Result<Arc<ServerConfig>, LoadError> {
         let chain = read_chain(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|error| unreadable(&self.key, "private key", error))?;
+        let key = read_key(&self.key)?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
@@ -116,7 +115,11 @@ pub(super) fn provider() -> CryptoProvider {
     ring::default_provider()
 }
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
+pub(super) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, LoadError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable(path, "private key", error))
+}
+
+pub(super) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, LoadError> {
     const WANTED: &str = "certificate";
     let chain =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);

@@ -11,16 +11,22 @@
 mod certificate;
 mod channel;
 mod cipher;
+#[cfg(feature = "cql-tls")]
+mod client;
 mod handshake;
 mod probe;
 mod record;
 
 pub use certificate::{Files, LoadError, Tickets};
 pub use channel::{Channel, Received};
+#[cfg(feature = "cql-tls")]
+pub use client::ClientFiles;
 pub use handshake::Handshake;
 pub use probe::probe;
 pub use record::Broken;
 
+#[cfg(feature = "cql-tls")]
+pub use rustls::ClientConfig;
 pub use rustls::ServerConfig;
 
 #[cfg(test)]

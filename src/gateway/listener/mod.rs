@@ -94,6 +94,8 @@ const QUEUED_MAX: usize = 65_536;
 /// What the whole server tells its listeners of its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Course {
+    /// It does not serve yet, and upgrades nobody.
+    Starting,
     /// It serves.
     Serving,
     /// It sends its clients away and upgrades no further ones; requests are served.
@@ -160,6 +162,7 @@ impl Front {
         match *self.course.borrow() {
             Course::Leaving { spread } => Err(refusal::leaving(spread)),
             Course::Ending => Err(refusal::leaving(refusal::RETRY)),
+            Course::Starting => Err(refusal::starting()),
             Course::Serving => Ok(()),
         }
     }
@@ -180,6 +183,19 @@ pub async fn serve(
         Door::Chat => local.adopt(socket, tls, early, admitted),
         Door::Echo => local.adopt_echo(socket, tls, early, admitted),
     });
+    serve_front(listeners, Rc::new(Front::new(router, adopt, settings, course))).await;
+}
+
+/// Answers HTTP on the current thread, as [`serve`], before there is a shard to upgrade to: to be called
+/// on a course that begins with [`Course::Starting`] and goes on to its end.
+pub async fn wait(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    settings: Settings,
+    course: watch::Receiver<Course>,
+) {
+    let adopt: Adopt =
+        Box::new(|_, _, _, _| tracing::error!("a connection was upgraded too early"));
     serve_front(listeners, Rc::new(Front::new(router, adopt, settings, course))).await;
 }
 

@@ -54,6 +54,13 @@ pub(super) fn leaving(spread: Duration) -> Problem {
         .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
+/// What an upgrade is answered before the server serves.
+pub(super) fn starting() -> Problem {
+    let detail = "the server is starting and takes no WebSockets yet";
+    Problem::from(CommandError::retryable(ErrorCode::Unavailable, detail, RETRY))
+        .with_header(CONNECTION, HeaderValue::from_static("close"))
+}
+
 /// Answers a connection that is not to be served, and closes it.
 pub(super) fn refuse(front: &Rc<Front>, stream: TcpStream, client: SocketAddr, refusal: Refusal) {
     note(front, client, refusal);

@@ -23,8 +23,10 @@ mod receive;
 #[cfg(test)]
 mod tests;
 mod users;
+mod waiting;
 
 pub use problem::Problem;
+pub use waiting::waiting;
 
 use crate::model::{Actor, Command, ErrorCode, Outcome};
 use crate::shard::ShardHandle;

@@ -17,7 +17,7 @@ mod copier;
 mod inventory;
 mod progress;
 #[cfg(test)]
-mod tests;
+pub(in crate::store) mod tests;
 mod units;
 
 pub use inventory::Inventory;

@@ -7,7 +7,7 @@
 //! ```
 
 use super::database::Database;
-use super::{Options, Scylla};
+use super::{Options, Scylla, schema};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -24,6 +24,17 @@ pub(super) fn files() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "no server runs here, so config has no part in it")]
 fn told(name: &str) -> String {
     std::env::var(name).expect("tells of a CQL server: scripts/cassandra/with.sh")
+}
+
+/// Who signed the certificate of a server that wants connections to be encrypted.
+#[cfg(feature = "cql-tls")]
+pub(super) fn authority() -> PathBuf {
+    files().join("tls/authority.pem")
+}
+
+/// The settings for a keyspace there.
+pub(super) fn options(keyspace: &str) -> Options {
+    Options::new(address(), keyspace)
 }
 
 /// Keyspaces with all tables and nothing in them: making one takes the server seconds.
@@ -45,14 +56,14 @@ impl Keyspace {
             "CREATE KEYSPACE {keyspace} WITH durable_writes = false AND replication = \
                 {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
         );
-        execute(&Options::new(address(), ""), [create]).await;
-        Self { options: Options::new(address(), keyspace), is_kept: false }
+        execute(&options(""), [create]).await;
+        Self { options: options(&keyspace), is_kept: false }
     }
 
     /// One with all tables, whose schema the test may change.
     pub(super) async fn with_schema() -> Self {
         let keyspace = Self::empty().await;
-        execute(&keyspace.options, schema()).await;
+        schema::apply(&keyspace.options, None, None).await.expect("all tables");
         keyspace
     }
 
@@ -71,35 +82,23 @@ impl Keyspace {
 impl Drop for Keyspace {
     /// A test may end by a panic, on a runtime that must not be blocked on: hence the thread.
     fn drop(&mut self) {
-        let (options, is_kept) = (self.options.clone(), self.is_kept);
+        let (nowhere, is_kept) = (options(""), self.is_kept);
+        let options = self.options.clone();
         let cleaning = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 if is_kept {
-                    execute(&options, tables().map(|table| format!("TRUNCATE {table}"))).await;
+                    execute(&options, schema::tables().map(|table| format!("TRUNCATE {table}")))
+                        .await;
                     CLEAN.lock().expect("not poisoned").push(options);
                 } else {
                     let remove = format!("DROP KEYSPACE {}", options.keyspace);
-                    execute(&Options::new(address(), ""), [remove]).await;
+                    execute(&nowhere, [remove]).await;
                 }
             });
         });
         assert!(cleaning.join().is_ok() || std::thread::panicking(), "the keyspace stays");
     }
-}
-
-/// The statements that make all tables.
-fn schema() -> impl Iterator<Item = String> {
-    super::schema::versions().into_iter().flat_map(|version| version.statements)
-}
-
-/// The names of all tables.
-fn tables() -> impl Iterator<Item = String> {
-    let name = |statement: String| {
-        let named = statement.strip_prefix("CREATE TABLE IF NOT EXISTS ")?;
-        named.split_whitespace().next().map(str::to_owned)
-    };
-    schema().filter_map(name)
 }
 
 /// Sends statements that are not prepared.

@@ -1,18 +1,19 @@
 //! Single numbers about the whole store: its epoch, how often it was restored, the latest time.
 
-use super::Inner;
 use super::registers::{Life, at_time};
 use super::row::{bigint, first, number};
 use super::statements::Statements;
+use super::{Inner, OpenError};
 use crate::model::{Epoch, Timestamp};
 use crate::store::StoreError;
+use crate::store::copy::Purpose;
 use crate::store::scylla::database::Database;
 
-const EPOCH: &str = "epoch";
+pub(super) const EPOCH: &str = "epoch";
 const RESTORES: &str = "restores";
 const LATEST_TIME: &str = "latest_time";
 
-const CORRUPT: StoreError = StoreError::Corrupt { what: "number" };
+pub(super) const CORRUPT: StoreError = StoreError::Corrupt { what: "number" };
 
 /// What stays the same while a store is open.
 #[derive(Clone, Copy, Debug)]
@@ -26,36 +27,71 @@ impl Numbers {
     pub(super) async fn load(
         database: &Database,
         statements: &Statements,
-    ) -> Result<Self, StoreError> {
+        purpose: Purpose,
+    ) -> Result<Self, OpenError> {
         let restores = read(database, statements, RESTORES).await?.unwrap_or_default();
         let life = Life::new(restores).ok_or(CORRUPT)?;
-        let epoch = match read(database, statements, EPOCH).await? {
-            Some(epoch) => epoch,
-            None => choose_epoch(database, statements).await?,
+        let stored = match (read(database, statements, EPOCH).await?, purpose) {
+            (Some(stored), _) => stored,
+            (None, Purpose::Source) => return Err(OpenError::Absent),
+            (None, Purpose::Use) => choose(database, statements, bigint(draw()?.get())).await?,
+            (None, Purpose::Target(copied)) => {
+                if !is_empty(database, statements).await? {
+                    return Err(OpenError::Occupied);
+                }
+                choose(database, statements, unfinished(copied)).await?
+            }
         };
-        let epoch = number(epoch).and_then(Epoch::new).ok_or(CORRUPT)?;
-        Ok(Self { epoch, life })
+        let epoch = Epoch::new(stored.unsigned_abs()).ok_or(CORRUPT)?;
+        match purpose {
+            Purpose::Use | Purpose::Source if stored < 0 => Err(OpenError::Unfinished),
+            Purpose::Target(copied) if stored != unfinished(copied) => Err(OpenError::Occupied),
+            Purpose::Use | Purpose::Source | Purpose::Target(_) => Ok(Self { epoch, life }),
+        }
     }
 }
 
-/// Gives a store an epoch, unless another one was first; the one it has.
-async fn choose_epoch(database: &Database, statements: &Statements) -> Result<i64, StoreError> {
-    let drawn = loop {
-        let bits = getrandom::u64().map_err(|_no_entropy| StoreError::Unavailable)?;
-        if let Some(epoch) = Epoch::from_random(bits) {
-            break bigint(epoch.get());
-        }
-    };
-    let insert = &statements.rows.insert_number;
-    let answer = match database.once(insert, (EPOCH, drawn)).await {
-        // Whatever became of it: the second answer tells which epoch there is.
-        Err(StoreError::Unknown) => database.once(insert, (EPOCH, drawn)).await?,
-        answer => answer?,
-    };
-    if answer.is_applied() { Ok(drawn) } else { answer.number("number").ok_or(CORRUPT) }
+/// The number of the epoch of an unfinished copy.
+pub(super) fn unfinished(epoch: Epoch) -> i64 {
+    -bigint(epoch.get())
 }
 
-async fn read(
+fn draw() -> Result<Epoch, StoreError> {
+    loop {
+        let bits = getrandom::u64().map_err(|_no_entropy| StoreError::Unavailable)?;
+        if let Some(epoch) = Epoch::from_random(bits) {
+            return Ok(epoch);
+        }
+    }
+}
+
+/// Gives a store the number of its epoch, unless another one was first; the one it has.
+async fn choose(
+    database: &Database,
+    statements: &Statements,
+    number: i64,
+) -> Result<i64, StoreError> {
+    let insert = &statements.rows.insert_number;
+    let answer = match database.once(insert, (EPOCH, number)).await {
+        // Whatever became of it: the second answer tells which epoch there is.
+        Err(StoreError::Unknown) => database.once(insert, (EPOCH, number)).await?,
+        answer => answer?,
+    };
+    if answer.is_applied() { Ok(number) } else { answer.number("number").ok_or(CORRUPT) }
+}
+
+/// Whether there are neither accounts nor conversations. Without an epoch it may also be a backup that
+/// nobody has opened yet.
+async fn is_empty(database: &Database, statements: &Statements) -> Result<bool, StoreError> {
+    for first in [&statements.copy.first_users, &statements.copy.first_conversations] {
+        if database.read(first, (1,)).await?.rows_num() > 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+pub(super) async fn read(
     database: &Database,
     statements: &Statements,
     name: &str,

@@ -16,6 +16,7 @@ mod claims;
 #[cfg(test)]
 mod conformance;
 mod conversations;
+mod copy;
 #[cfg(test)]
 mod costs;
 mod cursors;
@@ -39,7 +40,10 @@ mod read;
 mod registers;
 mod roll;
 mod row;
-mod schema;
+pub mod schema;
+#[cfg(test)]
+#[cfg(feature = "cql-tls")]
+mod secure;
 mod statements;
 mod tails;
 
@@ -47,15 +51,22 @@ pub use database::{ConnectError, Stats};
 pub use roll::Caps;
 
 use super::StoreError;
+use super::copy::Purpose;
 use crate::telemetry::Page;
 use database::Database;
 use meta::Numbers;
+use schema::{Unfit, VersionError};
 use scylla::errors::PrepareError;
 use statements::Statements;
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tails::Tails;
+
+/// How long to wait before a database that is not there is tried again: at first, and at most.
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(4);
 
 /// The settings of a store in a database.
 #[derive(Clone, Debug)]
@@ -76,6 +87,11 @@ pub struct Options {
     pub timeout: Duration,
     /// When a log goes on in a new bucket.
     pub caps: Caps,
+    /// What connections are encrypted with, if they are.
+    #[cfg(feature = "cql-tls")]
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// What the store is opened for.
+    pub purpose: Purpose,
 }
 
 impl Options {
@@ -89,6 +105,9 @@ impl Options {
             datacenter: None,
             timeout: Duration::from_secs(8),
             caps: Caps::default(),
+            #[cfg(feature = "cql-tls")]
+            tls: None,
+            purpose: Purpose::Use,
         }
     }
 }
@@ -98,13 +117,39 @@ impl Options {
 pub enum OpenError {
     /// The database cannot be connected to.
     #[error("the database is not there")]
-    Connect(#[from] ConnectError),
-    /// The keyspace does not have the tables that this version needs.
-    #[error("the keyspace does not have the tables: run `chasqui schema apply`")]
-    Schema(#[from] Box<PrepareError>),
+    Connect(#[source] ConnectError),
+    /// The keyspace does not have the version of the schema that is needed.
+    #[error(transparent)]
+    Schema(#[from] Unfit),
+    /// The version of the schema is not known.
+    #[error(transparent)]
+    Version(#[from] VersionError),
+    /// The database does not take a statement over the tables.
+    #[error("a statement is refused")]
+    Prepare(#[from] Box<PrepareError>),
     /// What is stored about the store itself cannot be read.
     #[error("the store's epoch and the number of its restores cannot be read")]
     Numbers(#[from] StoreError),
+    /// There is no store in the keyspace that is to be copied.
+    #[error("there is no store in the keyspace")]
+    Absent,
+    /// The keyspace that is to become a copy holds a store, finished or begun as a copy of another.
+    #[error("the keyspace holds a store already: a copy is made in one that is empty")]
+    Occupied,
+    /// The keyspace holds a part of a copy.
+    #[error("the keyspace holds an unfinished copy: `chasqui store copy` goes on with it")]
+    Unfinished,
+}
+
+impl OpenError {
+    /// Whether it may open later, though nobody does anything but start the database.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Version(_) | Self::Prepare(_) => true,
+            Self::Numbers(error) => !matches!(error, StoreError::Corrupt { .. }),
+            Self::Schema(_) | Self::Absent | Self::Occupied | Self::Unfinished => false,
+        }
+    }
 }
 
 /// An open store. Clones are handles to the same one.
@@ -126,11 +171,18 @@ struct Inner {
 const STATEMENTS_MAX: usize = 32;
 
 impl Scylla {
-    /// Opens a store, which fails if the database is not there or does not have the tables.
+    /// Opens a store, which fails if the database is not there or does not have the schema.
     pub async fn open(options: &Options) -> Result<Self, OpenError> {
-        let database = Database::connect(options).await?;
+        let database = match Database::connect(options).await {
+            Ok(database) => database,
+            Err(ConnectError::NoKeyspace) => {
+                return Err(Unfit::NoKeyspace { keyspace: options.keyspace.clone() }.into());
+            }
+            Err(error) => return Err(OpenError::Connect(error)),
+        };
+        schema::in_use(&database, &options.keyspace).await?.check()?;
         let statements = Statements::prepare(&database).await.map_err(Box::new)?;
-        let numbers = Numbers::load(&database, &statements).await?;
+        let numbers = Numbers::load(&database, &statements, options.purpose).await?;
         let (caps, tails) = (options.caps, Tails::default());
         Ok(Self { inner: Arc::new(Inner { database, statements, numbers, caps, tails }) })
     }
@@ -142,6 +194,32 @@ impl Scylla {
         T: Send + 'static,
     {
         self.inner.database.enter(operation(Arc::clone(&self.inner))).await
+    }
+
+    /// Opens a store as soon as the database is there, and tells each time why it is not yet. Fails
+    /// only for what waiting does not mend.
+    pub async fn open_when_there(
+        options: &Options,
+        mut waiting: impl FnMut(&dyn Error),
+    ) -> Result<Self, OpenError> {
+        let mut pause = PAUSE_MIN;
+        loop {
+            // Boxed, since it is large and waited for the longest time.
+            match Box::pin(Self::open(options)).await {
+                Ok(store) => return Ok(store),
+                Err(error) if error.may_pass() => waiting(&error),
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(pause).await;
+            pause = PAUSE_MAX.min(pause * 2);
+        }
+    }
+
+    /// Begins no more operations, waits for those under way and logs what was sent.
+    pub async fn close(&self) {
+        self.inner.database.close().await;
+        let Stats { reads, serial_reads, writes, conditionals, failed, unknown } = self.stats();
+        tracing::info!(reads, serial_reads, writes, conditionals, failed, unknown, "store closed");
     }
 
     /// What has been sent since the store was opened.

@@ -1,11 +1,16 @@
 //! The ground itself, on a real server.
 
-use super::database::{Database, Kind};
-use super::ground::{address, files, in_keyspace, with_schema, with_store};
+use super::database::{Database, Kind, OPERATIONS_MAX};
+use super::ground::{address, files, in_keyspace, options, with_schema, with_store};
+use super::schema::Unfit;
 use super::{OpenError, Options, Scylla, Stats, row};
 use crate::store::StoreError;
+use std::future::pending;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 /// Opens a database in a keyspace with one table.
 async fn table(options: &Options) -> Database {
@@ -28,31 +33,84 @@ async fn every_statement_is_accepted_over_the_schema() {
 
 #[tokio::test]
 #[ignore = "needs a CQL server: make cql"]
-async fn the_schema_may_be_applied_again() {
-    with_schema(async |options| {
-        let database = Database::connect(&options).await.expect("a server");
-        for statement in super::schema::versions().iter().flat_map(|v| &v.statements) {
-            database.execute(statement).await.expect("nothing happens");
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-#[ignore = "needs a CQL server: make cql"]
-async fn a_keyspace_without_tables_is_refused() {
-    in_keyspace(async |options| {
-        assert!(matches!(Scylla::open(&options).await, Err(OpenError::Schema(_))));
-    })
-    .await;
-}
-
-#[tokio::test]
-#[ignore = "needs a CQL server: make cql"]
 async fn a_server_that_is_not_there_is_reported() {
     // Nothing listens on the port of discard.
     let options = Options::new("127.0.0.1:9", "nowhere");
     assert!(matches!(Scylla::open(&options).await, Err(OpenError::Connect(_))));
+}
+
+#[tokio::test]
+#[ignore = "needs a CQL server: make cql"]
+async fn a_store_opens_once_its_database_is_there() {
+    with_schema(async |options| {
+        let door = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let contact_points = vec![door.local_addr().expect("an address").to_string()];
+        let is_open = Arc::new(AtomicBool::new(false));
+        let relaying = tokio::spawn({
+            let is_open = Arc::clone(&is_open);
+            async move {
+                loop {
+                    let (mut near, _) = door.accept().await.expect("a connection");
+                    // Before it is open, whoever comes is turned away.
+                    if is_open.load(Ordering::Relaxed) {
+                        let mut far = TcpStream::connect(address()).await.expect("a server");
+                        tokio::spawn(async move {
+                            tokio::io::copy_bidirectional(&mut near, &mut far).await
+                        });
+                    }
+                }
+            }
+        });
+        let mut told = Vec::new();
+        let options = Options { contact_points, ..options };
+        let store = Scylla::open_when_there(&options, |error| {
+            told.push(error.to_string());
+            is_open.store(told.len() == 2, Ordering::Relaxed);
+        });
+        store.await.expect("a store").close().await;
+        assert_eq!(told, ["the database is not there"; 2]);
+        relaying.abort();
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a CQL server: make cql"]
+async fn a_store_without_tables_is_not_waited_for() {
+    in_keyspace(async |options| {
+        let refused = Scylla::open_when_there(&options, |error| panic!("{error}")).await;
+        assert!(matches!(refused, Err(OpenError::Schema(Unfit::NoTables { .. }))), "{refused:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a CQL server: make cql"]
+async fn what_closes_waits_for_what_is_under_way_and_begins_no_more() {
+    let database = Database::connect(&options("")).await.expect("a server");
+    let (go, may_go) = oneshot::channel();
+    let mut slow = Box::pin(database.enter(async move { Ok(may_go.await.expect("told")) }));
+    assert_eq!(poll_once(&mut slow).await, None);
+    let mut closing = Box::pin(database.close());
+    assert_eq!(poll_once(&mut closing).await, None, "it waits");
+    go.send(7).expect("waited for");
+    closing.await;
+    assert_eq!(slow.await, Ok(7));
+    assert_eq!(database.enter(async { Ok(8) }).await, Err(StoreError::Unavailable));
+    database.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a CQL server: make cql"]
+async fn an_operation_too_many_is_refused_before_it_is_begun() {
+    let database = Database::connect(&options("")).await.expect("a server");
+    let mut waiting = Vec::new();
+    for _ in 0..OPERATIONS_MAX {
+        waiting.push(Box::pin(database.enter(pending::<Result<(), StoreError>>())));
+        assert_eq!(poll_once(waiting.last_mut().expect("one")).await, None);
+    }
+    let refused = database.enter::<(), _>(async { panic!("begun") }).await;
+    assert!(matches!(refused, Err(StoreError::Behind { .. })), "{refused:?}");
 }
 
 #[tokio::test]
@@ -154,10 +212,10 @@ async fn a_register_keeps_its_highest_value_in_whatever_order_it_is_written() {
 #[tokio::test]
 #[ignore = "needs a CQL server: make cql"]
 async fn an_operation_goes_on_when_nobody_waits_for_it() {
-    let database = Database::connect(&Options::new(address(), "")).await.expect("a server");
+    let database = Database::connect(&options("")).await.expect("a server");
     let done = Arc::new(Mutex::new(false));
-    let (go, may_go) = tokio::sync::oneshot::channel::<()>();
-    let (finished, is_finished) = tokio::sync::oneshot::channel::<()>();
+    let (go, may_go) = oneshot::channel::<()>();
+    let (finished, is_finished) = oneshot::channel::<()>();
     let operation = {
         let done = Arc::clone(&done);
         async move {
@@ -188,7 +246,7 @@ async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 #[tokio::test]
 #[ignore = "needs a CQL server: make cql"]
 async fn an_operation_that_panics_is_of_unknown_outcome() {
-    let database = Database::connect(&Options::new(address(), "")).await.expect("a server");
+    let database = Database::connect(&options("")).await.expect("a server");
     let outcome = database.enter::<(), _>(async { panic!("on purpose") }).await;
     assert_eq!(outcome, Err(StoreError::Unknown));
 }

@@ -25,17 +25,22 @@ fn open(folder: &Path, purpose: Purpose) -> Embedded {
 }
 
 /// Two folders, the first with a store that holds one of everything.
-struct Scene {
+pub(in crate::store) struct Scene {
     folder: TempDir,
 }
 
 impl Scene {
-    async fn set() -> Self {
-        let scene = Self { folder: tempfile::tempdir().expect("a folder") };
+    pub(in crate::store) async fn set() -> Self {
+        let scene = Self::empty();
         let store = open(&scene.from(), Purpose::Use);
         fill(&store).await.expect("the store works");
         store.close().await;
         scene
+    }
+
+    /// Both folders absent.
+    pub(in crate::store) fn empty() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     fn from(&self) -> PathBuf {
@@ -46,11 +51,11 @@ impl Scene {
         self.folder.path().join("to")
     }
 
-    fn source(&self) -> Embedded {
+    pub(in crate::store) fn source(&self) -> Embedded {
         open(&self.from(), Purpose::Source)
     }
 
-    fn target(&self, source: &Embedded) -> Embedded {
+    pub(in crate::store) fn target(&self, source: &impl Store) -> Embedded {
         open(&self.to(), Purpose::Target(source.epoch()))
     }
 }

@@ -3,7 +3,7 @@
 use super::kind::{Kind, Profiles};
 use crate::store::scylla::Options;
 use scylla::client::session_builder::SessionBuilder;
-use scylla::errors::NewSessionError;
+use scylla::errors::{DbError, NewSessionError, RequestAttemptError, UseKeyspaceError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinError, JoinHandle};
@@ -21,13 +21,28 @@ const AGREEMENT_INTERVAL: Duration = Duration::from_millis(50);
 pub enum ConnectError {
     /// The driver does not reach it, or is refused.
     #[error(transparent)]
-    Session(#[from] Box<NewSessionError>),
+    Session(Box<NewSessionError>),
+    /// It is there, the keyspace is not.
+    #[error("the keyspace does not exist")]
+    NoKeyspace,
     /// The thread for it cannot be had.
     #[error("no thread for the database")]
     Thread(#[source] std::io::Error),
     /// The attempt broke off.
     #[error("the attempt broke off")]
     Ended(#[source] JoinError),
+}
+
+impl From<NewSessionError> for ConnectError {
+    fn from(error: NewSessionError) -> Self {
+        let absent = matches!(
+            error,
+            NewSessionError::UseKeyspaceError(UseKeyspaceError::RequestError(
+                RequestAttemptError::DbError(DbError::Invalid, _)
+            ))
+        );
+        if absent { Self::NoKeyspace } else { Self::Session(Box::new(error)) }
+    }
 }
 
 /// The thread of a session: apart from the shards, whose loops it would hold up. What is left to do
@@ -84,6 +99,10 @@ pub(super) fn builder(options: &Options, profiles: &Profiles) -> SessionBuilder 
     }
     if !options.user.is_empty() {
         builder = builder.user(&options.user, &options.password);
+    }
+    #[cfg(feature = "cql-tls")]
+    {
+        builder = builder.tls_context(options.tls.clone());
     }
     builder
 }

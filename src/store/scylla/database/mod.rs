@@ -37,6 +37,14 @@ use std::future::Future;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Semaphore, TryAcquireError};
+
+/// How many operations may be under way; what comes while there are so many is refused. A server that
+/// decides 4,000 conditions a second has then a second's work before it.
+pub(super) const OPERATIONS_MAX: usize = 4096;
+
+/// How long something waits that is refused for that.
+const FULL_WAIT: Duration = Duration::from_secs(1);
 
 /// How long a change of the schema may take, for which nodes write files.
 const SCHEMA_CHANGE_MAX: Duration = Duration::from_mins(1);
@@ -53,6 +61,8 @@ struct Inner {
     counters: Counters,
     #[cfg(test)]
     fuse: fuse::Fuse,
+    /// A permit for each operation under way; closed with the database.
+    operations: Arc<Semaphore>,
     /// The one writer of the counters.
     thread: Thread,
 }
@@ -82,10 +92,11 @@ impl Database {
         let builder = connect::builder(options, &profiles);
         let connecting = thread.spawn(async move { builder.build().await });
         let session = match connecting.await {
-            Ok(connected) => connected.map_err(Box::new)?,
+            Ok(connected) => connected?,
             Err(ended) => return Err(ConnectError::Ended(ended)),
         };
         let counters = Counters::default();
+        let operations = Arc::new(Semaphore::new(OPERATIONS_MAX));
         Ok(Self {
             inner: Arc::new(Inner {
                 session,
@@ -93,6 +104,7 @@ impl Database {
                 counters,
                 #[cfg(test)]
                 fuse: fuse::Fuse::default(),
+                operations,
                 thread,
             }),
         })
@@ -104,12 +116,30 @@ impl Database {
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
         T: Send + 'static,
     {
-        let done = self.inner.thread.spawn(operation).await;
+        let permit = Arc::clone(&self.inner.operations).try_acquire_owned();
+        let permit = permit.map_err(|error| match error {
+            TryAcquireError::NoPermits => StoreError::Behind { wait: FULL_WAIT },
+            TryAcquireError::Closed => StoreError::Unavailable,
+        })?;
+        let done = self.inner.thread.spawn(async move {
+            let outcome = operation.await;
+            drop(permit);
+            outcome
+        });
+        let done = done.await;
         // It panicked or the process ends: how far it came is not known.
         done.unwrap_or_else(|ended| {
             tracing::error!(%ended, "an operation of the store broke off");
             Err(StoreError::Unknown)
         })
+    }
+
+    /// Begins no more operations and waits for those under way.
+    pub(super) async fn close(&self) {
+        let all = u32::try_from(OPERATIONS_MAX).unwrap_or(u32::MAX);
+        // Fails only where it was closed before.
+        drop(self.inner.operations.acquire_many(all).await);
+        self.inner.operations.close();
     }
 
     /// Prepares a statement.
@@ -121,11 +151,13 @@ impl Database {
     }
 
     /// Sends a statement that is not prepared and changes the schema, and waits until all nodes agree
-    /// on it.
+    /// on it, also if it found nothing to change.
     pub(super) async fn execute(&self, cql: &str) -> Result<(), ExecutionError> {
         let mut statement = scylla::statement::Statement::new(cql);
         statement.set_request_timeout(Some(SCHEMA_CHANGE_MAX));
-        self.inner.session.query_unpaged(statement, ()).await.map(drop)
+        self.inner.session.query_unpaged(statement, ()).await?;
+        self.inner.session.await_schema_agreement().await?;
+        Ok(())
     }
 
     /// Reads rows, all of them in one answer.

@@ -86,3 +86,26 @@ impl Counters {
         page.histogram(took, &self.conditional_times);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_number() {
+        let mut page = Page::default();
+        Counters::default().put(&mut page);
+        let documentation = include_str!("../../../../docs/metrics.md");
+        let (_, documentation) = documentation.split_once("## On a CQL").expect("two parts");
+        let rows = documentation.lines().filter(|line| line.starts_with("| `")).count();
+        let text = page.into_text();
+        let named = text.lines().filter_map(|line| line.strip_prefix("# HELP "));
+        let named: Vec<(&str, &str)> = named.filter_map(|help| help.split_once(' ')).collect();
+        assert_eq!(named.len(), rows);
+        for (name, help) in named {
+            let row =
+                |line: &str| line.starts_with(&format!("| `{name}` | ")) && line.contains(help);
+            assert!(documentation.lines().any(row), "{name}");
+        }
+    }
+}

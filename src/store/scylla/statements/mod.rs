@@ -1,6 +1,7 @@
 //! Every statement, by name, prepared once when the store is opened. What the tables hold is said in
 //! `schema.cql`; each part of the store has its statements in a file of its own.
 
+mod copy;
 mod log;
 mod rows;
 
@@ -28,21 +29,24 @@ macro_rules! statements {
 
 use statements;
 
-/// All statements of the store.
+/// All statements of the store. Boxed, since a store is moved on its way to being open.
 #[derive(Debug)]
 pub(super) struct Statements {
     /// Those of the logs.
-    pub(super) log: log::Log,
+    pub(super) log: Box<log::Log>,
     /// Those of everything else.
-    pub(super) rows: rows::Rows,
+    pub(super) rows: Box<rows::Rows>,
+    /// Those that only copying the store needs.
+    pub(super) copy: Box<copy::Copy>,
 }
 
 impl Statements {
     /// Prepares all of them, which fails if the keyspace does not have the tables.
     pub(super) async fn prepare(database: &Database) -> Result<Self, PrepareError> {
         Ok(Self {
-            log: log::Log::prepare(database).await?,
-            rows: rows::Rows::prepare(database).await?,
+            log: Box::pin(log::Log::prepare(database)).await?.into(),
+            rows: Box::pin(rows::Rows::prepare(database)).await?.into(),
+            copy: Box::pin(copy::Copy::prepare(database)).await?.into(),
         })
     }
 }
