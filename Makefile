@@ -15,7 +15,7 @@ export CHASQUI_CRASH_ROUNDS ?= 50
 
 CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance k6 swarm gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) model-more proxies-more sabotage idle durable resume floor device figures setup
+.PHONY: help test run $(CHECKS) model-more cql-tls test-cluster-store proxies-more sabotage idle durable resume floor device copy-drill figures setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,14 +54,23 @@ $(MODEL): $(wildcard tests/model/*.rs)
 	rustc --edition 2024 -O --test --crate-name model -o $@ tests/model/main.rs
 
 integration: ## Every other test: a real server through both doors, vectors, generated files
-	cargo test --quiet $$(scripts/test_targets.sh tidy model crash proxies)
+	cargo test --quiet $$(scripts/test_targets.sh tidy model crash proxies cluster_store)
 
 cql: ## The store of a cluster on a real server: Apache Cassandra, downloaded and started for it
-	cargo test --quiet --lib --no-run
-	scripts/cassandra/with.sh cargo test --quiet --lib store::scylla -- --ignored --test-threads 4
+	cargo test --quiet --lib --test store_copy --test it --test crash --test cluster_store --no-run
+	scripts/cassandra/with.sh scripts/cassandra/checks.sh
+	cargo test --quiet --test cluster_store one_node -- --ignored --nocapture --test-threads 1
+
+cql-tls: ## The same over TLS and with a password, which takes a build of its own
+	cargo test --quiet --lib --features cql-tls --no-run
+	SECURE=1 scripts/cassandra/with.sh cargo test --quiet --lib --features cql-tls \
+		store::scylla::secure -- --ignored
 
 crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged may be lost
 	cargo test --quiet --test crash -- --nocapture
+
+test-cluster-store: ## Servers over three nodes of Apache Cassandra that are killed, paused and restarted: five minutes
+	cargo test --quiet --test cluster_store three_nodes -- --ignored --nocapture
 
 proxies: ## Real nginx and HAProxy, run from deploy/, and bad networks; nothing may be lost
 	@scripts/proxies.sh
@@ -122,6 +131,14 @@ floor: ## Measure: processor time of an echo, beside that of the least server po
 device: ## Measure: bytes that the store writes to the device for each message
 	cargo build --quiet --release --features loadtest --bin device
 	target/release/device
+
+copy-drill: ## Measure: copy a store of CHASQUI_COPY_CONVERSATIONS, CHASQUI_COPY_ENTRIES each, to a database and back
+	cargo test --quiet --release --test store_copy --no-run
+	scripts/cassandra/with.sh cargo test --quiet --release --test store_copy -- \
+		--ignored --nocapture a_store_goes_there_and_back
+
+copy-drill: export CHASQUI_COPY_CONVERSATIONS ?= 1000
+copy-drill: export CHASQUI_COPY_ENTRIES ?= 1000
 
 figures: ## Measure every row of the table of performance, or ROWS, into target/figures
 	cargo build --quiet --release --features testing --bin gates

@@ -6,6 +6,8 @@
 #   ADDRESS             127.0.0.1; each node of a cluster on this machine has its own
 #   SEEDS, TOKEN        of a cluster: all addresses, and this node's share of the ring
 #   HEAP                512M
+#   SECURE              1: encrypted connections only, by a certificate of DIR/tls/authority.pem, for
+#                       whoever logs in; at first that is cassandra, password cassandra
 #   THROWAWAY           true: it is never started again, so changes of the schema need not be synced
 # wait:  returns once it takes statements, and prints its address and port.
 # stop:  ends it cleanly.  kill: kill -9, returns when it is gone.
@@ -32,17 +34,37 @@ print(*(s.getsockname()[1] for s in sockets))
 PYTHON
 }
 
+# Makes an authority, and by it a certificate for the node's address.
+certify() {
+  mkdir "$dir/tls"
+  local new=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+  openssl req -x509 "${new[@]}" -days 2 -subj /CN=authority \
+    -keyout "$dir/tls/authority.key" -out "$dir/tls/authority.pem"
+  openssl req "${new[@]}" -subj /CN=node -keyout "$dir/tls/node.key" -out "$dir/tls/node.csr"
+  openssl x509 -req -in "$dir/tls/node.csr" -days 2 -CAcreateserial \
+    -CA "$dir/tls/authority.pem" -CAkey "$dir/tls/authority.key" \
+    -extfile <(echo "subjectAltName = IP:$ADDRESS") -out "$dir/tls/node.pem"
+  openssl pkcs12 -export -in "$dir/tls/node.pem" -inkey "$dir/tls/node.key" \
+    -passout pass:test -out "$dir/tls/node.p12"
+} 2>/dev/null
+
 settle() {
   ADDRESS=${ADDRESS:-127.0.0.1} SEEDS=${SEEDS:-${ADDRESS:-127.0.0.1}}
-  TOKEN=${TOKEN:-0} HEAP=${HEAP:-512M} THROWAWAY=${THROWAWAY:-false}
+  TOKEN=${TOKEN:-0} HEAP=${HEAP:-512M} SECURE=${SECURE:-} THROWAWAY=${THROWAWAY:-false}
   if [[ -z ${PORT:-} || -z ${STORAGE_PORT:-} ]]; then
     read -r port storage_port < <(free_ports)
     PORT=${PORT:-$port} STORAGE_PORT=${STORAGE_PORT:-$storage_port}
   fi
-  declare -p ADDRESS SEEDS TOKEN HEAP THROWAWAY PORT STORAGE_PORT >"$dir/settings"
+  declare -p ADDRESS SEEDS TOKEN HEAP SECURE THROWAWAY PORT STORAGE_PORT >"$dir/settings"
   mkdir -p "$dir/conf" "$dir/log" "$dir/tmp"
+  local authenticator=AllowAllAuthenticator encrypted=false
+  if [[ -n $SECURE ]]; then
+    authenticator=PasswordAuthenticator encrypted=true
+    [[ -e $dir/tls ]] || certify
+  fi
   sed -e "s|@TOKEN@|$TOKEN|; s|@SEEDS@|$SEEDS|; s|@ADDRESS@|$ADDRESS|" \
-    -e "s|@STORAGE_PORT@|$STORAGE_PORT|; s|@PORT@|$PORT|" \
+    -e "s|@STORAGE_PORT@|$STORAGE_PORT|; s|@PORT@|$PORT|; s|@DIR@|$dir|" \
+    -e "s|@AUTHENTICATOR@|$authenticator|; s|@ENCRYPTED@|$encrypted|" \
     "$here/cassandra.yaml.in" >"$dir/conf/cassandra.yaml"
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct Report {
     pub unknown: usize,
     /// SENDs written beyond the first of each message.
     pub resent: usize,
+    /// SENDs that were surely not applied and could be tried again.
+    pub put_off: usize,
     /// Sends that the server answered as of unknown outcome.
     pub doubted: Resolved,
     /// Other sends that were unanswered when a connection was lost.
@@ -85,12 +87,13 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} acknowledged, {} unknown, {} resent; answered as unknown {} stored, {} not; cut off {} \
+            "{} acknowledged, {} unknown, {} resent, {} put off; answered as unknown {} stored, {} not; cut off {} \
              stored, {} not; {} lost, {} duplicated, {} reordered, {} holes, {} invented, {} diverged, \
              {} untrue",
             self.acknowledged,
             self.unknown,
             self.resent,
+            self.put_off,
             self.doubted.stored,
             self.doubted.absent,
             self.cut_off.stored,
@@ -216,6 +219,7 @@ fn check_client(
     }
     report.unknown += bodies.len() - answered.len();
     report.resent += history.attempts.saturating_sub(bodies.len());
+    report.put_off += history.put_off;
 }
 
 /// Tells how sends whose outcome was not certain were resolved, and finds those whose outcome was called
@@ -301,7 +305,7 @@ mod tests {
 
     fn judge(events: Vec<Event>, lines: Vec<Line>) -> Report {
         let user = UserId::new(ANA).expect("not zero");
-        let history = History { user, attempts: 3, events };
+        let history = History { user, attempts: 3, put_off: 0, events };
         let log = Log { first: Sequence::FIRST, lines };
         check(&[history], &Logs::from([(conversation(), log)]))
     }

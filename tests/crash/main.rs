@@ -16,6 +16,7 @@
 )]
 
 mod checker;
+#[expect(dead_code, reason = "the test of stores of clusters uses the rest")]
 mod load;
 mod power_cut;
 #[expect(dead_code, reason = "the scenarios of the other binary use the rest")]
@@ -58,7 +59,7 @@ async fn run(seed: u64, rounds: u64) {
             cut.forget().expect("the side files can be removed");
         }
         server.restart().await;
-        load.server_moved(server.address());
+        load.servers_moved(&[server.address()]);
     }
     let (histories, logs) = load.finish(server.address()).await;
     let report = checker::check(&histories, &logs);

@@ -20,7 +20,7 @@ mod client_address;
 mod damage;
 mod deployed;
 mod idle;
-#[expect(dead_code, reason = "the server of the crash test moves, this one does not")]
+#[expect(dead_code, reason = "other test programs use the rest")]
 #[path = "../crash/load.rs"]
 mod load;
 mod process;

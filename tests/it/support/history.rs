@@ -97,11 +97,13 @@ pub(crate) struct History {
     pub events: Vec<Event>,
     /// How many SENDs it wrote, resends included.
     pub attempts: usize,
+    /// How many of them were surely not applied and may be tried again.
+    pub put_off: usize,
 }
 
 impl History {
     /// Nothing yet.
     pub(crate) const fn new(user: UserId) -> Self {
-        Self { user, events: Vec::new(), attempts: 0 }
+        Self { user, events: Vec::new(), attempts: 0, put_off: 0 }
     }
 }

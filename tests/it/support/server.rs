@@ -44,8 +44,19 @@ impl TestServer {
         Self::prepare(arguments).started().await
     }
 
-    /// A server that is not running yet.
+    /// A server that is not running yet. It stores in a keyspace of its own where the environment
+    /// names a CQL server, and in its data folder otherwise.
     pub(crate) fn prepare(arguments: &[&str]) -> Self {
+        let mut server = Self::embedded(arguments);
+        if let Ok(address) = std::env::var("CHASQUI_CQL") {
+            let keyspace = format!("server_{:016x}", getrandom::u64().expect("random bits"));
+            server.store_in(&address, &keyspace);
+            server.apply_schema("simple=1");
+        }
+        server
+    }
+
+    fn embedded(arguments: &[&str]) -> Self {
         Self {
             folder: tempfile::tempdir().expect("a folder"),
             listen: "127.0.0.1:0".to_owned(),
@@ -67,11 +78,39 @@ impl TestServer {
     /// A server that is not running yet, with settings other than the defaults: `section.key`.
     pub(crate) fn configured(settings: &[(&str, &str)]) -> Self {
         let mut server = Self::prepare(&[]);
+        server.configure(settings);
+        server
+    }
+
+    /// What the next starts find set: `section.key`.
+    pub(crate) fn configure(&mut self, settings: &[(&str, &str)]) {
         for (key, value) in settings {
             let name = format!("CHASQUI_{}", key.replace('.', "__").to_ascii_uppercase());
-            server.add_environment([(name, (*value).to_owned())]);
+            self.add_environment([(name, (*value).to_owned())]);
         }
+    }
+
+    /// A server that is not running yet and stores in a keyspace behind these contact points.
+    pub(crate) fn on_cql(contact_points: &str, keyspace: &str) -> Self {
+        let mut server = Self::embedded(&[]);
+        server.store_in(contact_points, keyspace);
         server
+    }
+
+    fn store_in(&mut self, contact_points: &str, keyspace: &str) {
+        self.configure(&[
+            ("store.backend", "scylla"),
+            ("scylla.contact_points", contact_points),
+            ("scylla.keyspace", keyspace),
+        ]);
+    }
+
+    /// Makes its keyspace and the tables in it.
+    pub(crate) fn apply_schema(&self, replication: &str) {
+        let mut command = Self::command(&["schema", "apply", "--replication", replication]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let applied = command.output().expect("the command starts");
+        assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
     }
 
     /// The same, listening elsewhere than on one port of `127.0.0.1`.
@@ -99,6 +138,15 @@ impl TestServer {
     /// # Panics
     /// If it runs already, or ends instead.
     pub(crate) async fn restart(&mut self) {
+        self.launch("listening on ").await;
+    }
+
+    /// The same, until it says where it waits for its store.
+    pub(crate) async fn restart_to_wait(&mut self) {
+        self.launch("waiting for the store on ").await;
+    }
+
+    async fn launch(&mut self, told: &str) {
         assert!(self.process.is_none(), "it runs already");
         self.starts += 1;
         let log = |name: &str| File::create(self.log(name)).expect("a log file");
@@ -111,9 +159,18 @@ impl TestServer {
             .spawn()
             .expect("the server starts");
         self.process = Some(child);
-        self.addresses = eventually("the server says where it listens", async || {
+        self.until_it_tells(told).await;
+    }
+
+    /// Waits until it serves, having waited for its store.
+    pub(crate) async fn until_it_listens(&mut self) {
+        self.until_it_tells("listening on ").await;
+    }
+
+    async fn until_it_tells(&mut self, what: &str) {
+        self.addresses = eventually("the server says where it is", async || {
             let output = fs::read_to_string(self.log("stdout")).expect("a log file");
-            let addresses = listening_on(&output);
+            let addresses = addresses_behind(what, &output);
             let ended = self.process.as_mut().and_then(|p| p.try_wait().expect("a child"));
             assert!(!addresses.is_empty() || ended.is_none(), "the server ended: {ended:?}");
             let all = self.listen.split(',').count();
@@ -212,10 +269,10 @@ impl Drop for TestServer {
     }
 }
 
-/// The addresses in the lines `listening on http://IP:PORT` (or `https`) that are complete.
-fn listening_on(output: &str) -> Vec<SocketAddr> {
+/// The addresses in the lines `WHAT http://IP:PORT` (or `https`) that are complete.
+fn addresses_behind(what: &str, output: &str) -> Vec<SocketAddr> {
     let complete = output.rfind('\n').and_then(|end| output.get(..=end)).unwrap_or_default();
-    let lines = complete.lines().filter_map(|line| line.strip_prefix("listening on "));
+    let lines = complete.lines().filter_map(|line| line.strip_prefix(what));
     let urls = lines.filter_map(|line| line.split_once("://"));
     urls.filter_map(|(_, address)| address.trim().parse().ok()).collect()
 }

@@ -129,6 +129,9 @@ impl ChatClient {
         row.rid = None;
         let (conversation, id, floor) = (row.conversation, row.client_message, row.floor);
         let is_certain = !row.is_uncertain;
+        if refusal.retry() && !refusal.outcome_unknown() {
+            self.history.put_off += 1;
+        }
         if refusal.outcome_unknown() {
             let (client_message, by) = (id, Doubt::Answered);
             self.history.events.push(Event::Doubted { conversation, client_message, by });

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# checks.sh: everything that runs on the one CQL server whose address is in CHASQUI_CQL: the store, copies
+# of stores, whole servers.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+cargo test --quiet --lib store::scylla -- --ignored --test-threads 4
+cargo test --quiet --test store_copy -- --ignored --test-threads 1
+cargo test --quiet --test it parity -- --test-threads 2
+CHASQUI_CRASH_ROUNDS=${CHASQUI_CQL_CRASH_ROUNDS:-5} cargo test --quiet --test crash -- --nocapture
