@@ -29,8 +29,8 @@ run: ## Start a server with a temporary store and two demo accounts
 fmt: ## Source is formatted
 	cargo fmt --all --check
 
-lint: ## Clippy on every target and feature, warnings denied
-	cargo clippy --all-targets --all-features --quiet -- -D warnings
+lint: ## Clippy on every target, warnings denied
+	cargo clippy --all-targets --features testing,loadtest --quiet -- -D warnings
 
 doc: ## Documentation builds, its links resolve
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --quiet
@@ -61,7 +61,8 @@ cql: ## The store of a cluster on a real server: Apache Cassandra, downloaded an
 	scripts/cassandra/with.sh scripts/cassandra/checks.sh
 	cargo test --quiet --test cluster_store one_node -- --ignored --nocapture --test-threads 1
 
-cql-tls: ## The same over TLS and with a password, which takes a build of its own
+cql-tls: ## Lints and tests of the feature cql-tls, over TLS and with a password: builds a library of C
+	cargo clippy --all-targets --all-features --quiet -- -D warnings
 	cargo test --quiet --lib --features cql-tls --no-run
 	SECURE=1 scripts/cassandra/with.sh cargo test --quiet --lib --features cql-tls \
 		store::scylla::secure -- --ignored
