@@ -2,7 +2,7 @@
 //!
 //! Owns the driver's session and the thread it lives on. How a statement is sent follows from its
 //! [`Kind`] alone; what came of it is counted here and said in the store's own terms
-//! ([`outcome`](super::outcome)).
+//! ([`outcome`]).
 //!
 //! What sends has to run on the database's own thread, so an operation of the store is one future
 //! that is handed to [`Database::enter`]. It goes on when its caller stops waiting.
