@@ -71,7 +71,7 @@ crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged 
 	cargo test --quiet --test crash -- --nocapture
 
 test-cluster-store: ## Servers over three nodes of Apache Cassandra that are killed, paused and restarted: five minutes
-	cargo test --quiet --test cluster_store three_nodes -- --ignored --nocapture
+	cargo test --quiet --test cluster_store no_fault_of_nodes -- --ignored --nocapture
 
 proxies: ## Real nginx and HAProxy, run from deploy/, and bad networks; nothing may be lost
 	@scripts/proxies.sh
