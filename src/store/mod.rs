@@ -19,10 +19,6 @@ mod generations;
 #[cfg(feature = "testing")]
 pub mod null;
 mod records;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the traits are not implemented yet: what is here is their ground")
-)]
 pub mod scylla;
 
 pub use backend::{Backend, OpenError, Options};

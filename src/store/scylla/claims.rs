@@ -13,9 +13,9 @@
 //! Each is conditional. Whoever finds a claim whose row is not whole makes it whole; whoever loses the
 //! claim takes their row back. Claims are never given back.
 
-use super::Inner;
 use super::database::Statement;
 use super::row::first;
+use super::{Inner, outcome};
 use crate::store::StoreError;
 use crate::store::records::{self, Decode};
 use scylla::serialize::row::SerializeRow;
@@ -66,7 +66,8 @@ impl Inner {
         is_same: impl FnOnce(&[u8]) -> Result<bool, StoreError>,
     ) -> Result<Made, StoreError> {
         let inserted = self.database.once(claiming.insert, (id, record)).await;
-        let inserted = inserted.map_err(unclaimed)?;
+        // A row that nobody sees is no change.
+        let inserted = inserted.map_err(outcome::unchanged)?;
         if !inserted.is_applied() {
             if !is_same(inserted.bytes("record").unwrap_or_default())? {
                 return Ok(Made::IdTaken);
@@ -127,9 +128,4 @@ impl Inner {
         let Some((whole, record)) = first::<(bool, &[u8])>(&rows)? else { return Ok(None) };
         Ok(Some(Stored { row: records::decode(key, record)?, whole }))
     }
-}
-
-/// A failure before anything was claimed: a row that nobody sees is no change.
-pub(super) fn unclaimed(error: StoreError) -> StoreError {
-    if error == StoreError::Unknown { StoreError::Unavailable } else { error }
 }

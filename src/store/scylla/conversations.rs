@@ -65,8 +65,8 @@ impl Inner {
     async fn settings(&self, conversation: ConversationId) -> Result<Settings, StoreError> {
         let id = (bigint(conversation.get()),);
         let rows = self.database.read(&self.statements.rows.settings, id).await?;
-        let Some((record,)) = first::<(&[u8],)>(&rows)? else { return Ok(Settings::default()) };
-        records::decode(&settings_key(conversation), record)
+        let settings = row::record(&rows, &settings_key(conversation))?;
+        Ok(settings.unwrap_or_default())
     }
 }
 
@@ -81,7 +81,12 @@ fn claim_key(claim: Claim) -> (i8, i64, i64) {
 
 fn conversation_key(conversation: ConversationId) -> (i64, row::Key) {
     let id = conversation.get();
-    (bigint(id), row::key("conversations", &[id]))
+    (bigint(id), record_key(id))
+}
+
+/// What the record of a conversation is sealed with.
+pub(super) fn record_key(id: u64) -> row::Key {
+    row::key("conversations", &[id])
 }
 
 /// What the record of a conversation's settings is sealed with.

@@ -2,16 +2,12 @@
 
 use super::registers::at_time;
 use super::row::{bigint, first, number, typed};
-use super::{Inner, STATEMENTS_MAX, outcome};
+use super::{Inner, TOGETHER_MAX, outcome};
 use crate::model::{
     ConversationId, Cursor, CursorAdvance, DeviceId, Ordinal, Sequence, Timestamp, UserId,
 };
 use crate::store::StoreError;
-use futures_util::{StreamExt, stream};
 use std::ops::ControlFlow;
-
-/// The most statements of one partition that are sent together.
-const STATEMENTS_TOGETHER_MAX: usize = 100;
 
 const CORRUPT: StoreError = StoreError::Corrupt { what: "cursor" };
 
@@ -26,10 +22,9 @@ impl Inner {
         advances.sort_by_key(|advance| advance.user);
         // One advance is three statements at most.
         let together = advances.chunk_by(|one, other| one.user == other.user);
-        let together = together.flat_map(|advances| advances.chunks(STATEMENTS_TOGETHER_MAX / 3));
+        let together = together.flat_map(|advances| advances.chunks(TOGETHER_MAX / 3));
         let writes: Vec<_> = together.map(|advances| self.advance(advances)).collect();
-        let written: Vec<_> = stream::iter(writes).buffer_unordered(STATEMENTS_MAX).collect().await;
-        outcome::of_many(written)
+        outcome::of_all(writes).await
     }
 
     /// Advances cursors of one user.
@@ -97,7 +92,7 @@ impl Inner {
         cursors: Vec<(ConversationId, Sequence)>,
     ) -> Result<(), StoreError> {
         let mut written = Vec::new();
-        for cursors in cursors.chunks(STATEMENTS_TOGETHER_MAX) {
+        for cursors in cursors.chunks(TOGETHER_MAX) {
             let set = |(conversation, sequence): &(ConversationId, Sequence)| {
                 let key = [bigint(device.get()), bigint(conversation.get())];
                 [&[self.numbers.life.at(*sequence), bigint(sequence.get())][..], &key].concat()

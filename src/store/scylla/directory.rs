@@ -1,8 +1,8 @@
 //! Accounts and devices.
 
-use super::claims::{Claiming, Made, unclaimed};
+use super::claims::{Claiming, Made};
 use super::row::{self, bigint, first, number, typed};
-use super::{Inner, STATEMENTS_MAX};
+use super::{Inner, STATEMENTS_MAX, outcome};
 use crate::model::{Account, Device, DeviceId, Profile, UserId, Username};
 use crate::store::records::{self, Encode};
 use crate::store::{AccountInsert, StoreError};
@@ -87,7 +87,9 @@ impl Inner {
         let (id, key) = device_key(device.device);
         let rows = &self.statements.rows;
         let listed = (bigint(device.user.get()), id);
-        self.database.change(&rows.list_device, listed).await.map_err(unclaimed)?;
+        let listed = self.database.change(&rows.list_device, listed).await;
+        // A row that names a device which is not there means nothing.
+        listed.map_err(outcome::unchanged)?;
         let record: Vec<u8> = device.encode(&key);
         let row = (id, bigint(device.version), record);
         Ok(self.database.once(&rows.insert_device, row).await?.is_applied())
@@ -96,8 +98,7 @@ impl Inner {
     pub(super) async fn device(&self, device: DeviceId) -> Result<Option<Device>, StoreError> {
         let (id, key) = device_key(device);
         let rows = self.database.read(&self.statements.rows.device, (id,)).await?;
-        let Some((record,)) = first::<(&[u8],)>(&rows)? else { return Ok(None) };
-        records::decode(&key, record).map(Some)
+        row::record(&rows, &key)
     }
 
     pub(super) async fn devices(&self, user: UserId) -> Result<Vec<Device>, StoreError> {
@@ -128,7 +129,12 @@ impl Inner {
 }
 
 fn user_key(user: UserId) -> (i64, row::Key) {
-    (bigint(user.get()), row::key("users", &[user.get()]))
+    (bigint(user.get()), account_key(user.get()))
+}
+
+/// What the record of an account is sealed with.
+pub(super) fn account_key(user: u64) -> row::Key {
+    row::key("users", &[user])
 }
 
 fn device_key(device: DeviceId) -> (i64, row::Key) {

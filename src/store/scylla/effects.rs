@@ -8,15 +8,11 @@ use super::conversations::settings_key;
 use super::database::Statement;
 use super::memberships::{contact_key, member_key, membership_key};
 use super::row::bigint;
-use super::{Inner, STATEMENTS_MAX, outcome};
+use super::{Inner, TOGETHER_MAX, outcome};
 use crate::model::{Contact, ConversationId, Membership, Settings};
 use crate::store::records::Encode;
 use crate::store::{Effect, StoreError};
-use futures_util::{StreamExt, stream};
 use scylla::value::CqlValue;
-
-/// The most rows of one partition that are sent together: 10 KiB of usual ones.
-const ROWS_MAX: usize = 100;
 
 /// A row to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +59,8 @@ impl Row<'_> {
 /// The rows put together by their partitions.
 fn by_partition<'r, 'e>(rows: &'r mut [Row<'e>]) -> impl Iterator<Item = &'r [Row<'e>]> {
     rows.sort_by_key(Row::place);
-    rows.chunk_by(|one, other| one.place() == other.place()).flat_map(|rows| rows.chunks(ROWS_MAX))
+    rows.chunk_by(|one, other| one.place() == other.place())
+        .flat_map(|rows| rows.chunks(TOGETHER_MAX))
 }
 
 impl Inner {
@@ -71,9 +68,7 @@ impl Inner {
         let mut is_begun = false;
         for mut step in steps(&effects) {
             let writes: Vec<_> = by_partition(&mut step).map(|rows| self.write(rows)).collect();
-            let written: Vec<_> =
-                stream::iter(writes).buffer_unordered(STATEMENTS_MAX).collect().await;
-            let written = outcome::of_many(written);
+            let written = outcome::of_all(writes).await;
             written.map_err(|error| if is_begun { StoreError::Unknown } else { error })?;
             is_begun = true;
         }

@@ -2,7 +2,7 @@
 
 use super::Inner;
 use super::database::Statement;
-use super::row::{self, bigint, first, number, typed};
+use super::row::{self, bigint, number, typed};
 use crate::model::{Contact, ConversationId, Membership, UserId};
 use crate::store::StoreError;
 use crate::store::records::{self, Decode};
@@ -85,8 +85,7 @@ impl Inner {
         key: impl Fn(u64, u64) -> row::Key,
     ) -> Result<Option<R>, StoreError> {
         let rows = self.database.read(statement, (bigint(one), bigint(other))).await?;
-        let Some((record,)) = first::<(&[u8],)>(&rows)? else { return Ok(None) };
-        records::decode(&key(one, other), record).map(Some)
+        row::record(&rows, &key(one, other))
     }
 }
 

@@ -170,6 +170,9 @@ struct Inner {
 /// How many statements one operation has under way at once, where it needs many.
 const STATEMENTS_MAX: usize = 32;
 
+/// The most statements of one partition that are sent together: 10 KiB of usual rows.
+const TOGETHER_MAX: usize = 100;
+
 impl Scylla {
     /// Opens a store, which fails if the database is not there or does not have the schema.
     pub async fn open(options: &Options) -> Result<Self, OpenError> {

@@ -4,8 +4,10 @@
 //! got as far as being proposed to the nodes that hold the row. Everything else is unknown, and
 //! whoever asked finds out by reading.
 
+use super::STATEMENTS_MAX;
 use super::database::Kind;
 use crate::store::StoreError;
+use futures_util::{StreamExt, stream};
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::response::query_result::{QueryResult, QueryRowsResult};
 use scylla::statement::Consistency;
@@ -98,6 +100,21 @@ fn refused_by_server(error: &DbError, message: &str) -> StoreError {
         }
         _ => StoreError::Unknown,
     }
+}
+
+/// A failure of a statement that changes nothing which anybody sees: whatever became of it, what it was
+/// to prepare was surely not made.
+pub(super) fn unchanged(error: StoreError) -> StoreError {
+    if error == StoreError::Unknown { StoreError::Unavailable } else { error }
+}
+
+/// What comes of changes that are made at the same time, as many as one operation may have under way.
+pub(super) async fn of_all<C>(changes: Vec<C>) -> Result<(), StoreError>
+where
+    C: Future<Output = Result<(), StoreError>>,
+{
+    let made = stream::iter(changes).buffer_unordered(STATEMENTS_MAX);
+    of_many(made.collect::<Vec<_>>().await)
 }
 
 /// What came of several changes. Nothing changed only if each of them was surely not made.

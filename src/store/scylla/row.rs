@@ -1,6 +1,7 @@
 //! How ids and positions stand in columns, and what records are sealed with.
 
 use crate::store::StoreError;
+use crate::store::records::{self, Decode};
 use scylla::deserialize::row::DeserializeRow;
 use scylla::response::query_result::QueryRowsResult;
 use smallvec::SmallVec;
@@ -46,6 +47,15 @@ where
     R: DeserializeRow<'r, 'r>,
 {
     typed(rows)?.next().transpose()
+}
+
+/// The record that is all of an answer, if there is one.
+pub(super) fn record<R: Decode>(
+    rows: &QueryRowsResult,
+    key: &[u8],
+) -> Result<Option<R>, StoreError> {
+    let Some((record,)) = first::<(&[u8],)>(rows)? else { return Ok(None) };
+    records::decode(key, record).map(Some)
 }
 
 /// Reports an answer that is not what was asked for: the table has other columns, or a cell is null

@@ -9,7 +9,7 @@
 
 use super::Inner;
 use super::database::Statement;
-use super::outcome::Answer;
+use super::outcome::{self, Answer};
 use super::roll::{Bucket, Refusal, Size, Step, Tail, step};
 use super::row::{bigint, number};
 use crate::model::{ConversationId, Head, Sequence};
@@ -73,7 +73,7 @@ impl Inner {
             Some(_) | None => self.end(conversation).await?,
         };
         if append.has_effects && tail.head.sequence == expected {
-            self.mark(append).await.map_err(unapplied)?;
+            self.mark(append).await.map_err(outcome::unchanged)?;
         }
         for _ in 0..REFUSALS_MAX {
             if tail.head.sequence != expected {
@@ -177,11 +177,11 @@ impl Inner {
         next: Bucket,
     ) -> Result<Answer, StoreError> {
         if !tail.indexed {
-            self.note(conversation, tail).await.map_err(unapplied)?;
+            self.note(conversation, tail).await.map_err(outcome::unchanged)?;
         }
         let last = bigint(tail.head.sequence.get());
         let values = (bigint(next.0), bigint(conversation.get()), bigint(tail.bucket.0), last);
-        self.database.once(&self.statements.log.seal, values).await.map_err(unapplied)
+        self.database.once(&self.statements.log.seal, values).await.map_err(outcome::unchanged)
     }
 
     /// Remembers where the log ends now.
@@ -193,11 +193,6 @@ impl Inner {
         }
         self.tails.saw(append.conversation, after);
     }
-}
-
-/// An error of a statement that carries no entries: whatever became of it, nothing was appended.
-pub(super) fn unapplied(error: StoreError) -> StoreError {
-    if error == StoreError::Unknown { StoreError::Unavailable } else { error }
 }
 
 /// How a bucket stands whose condition did not hold; `None` if there is no such bucket.

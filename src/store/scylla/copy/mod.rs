@@ -4,8 +4,10 @@
 //! An unfinished copy has the epoch of its source below zero, so that one condition keeps others from
 //! using it, and one more makes it a store.
 
+use super::conversations::record_key;
+use super::directory::account_key;
 use super::meta::{self, CORRUPT, EPOCH};
-use super::row::{self, bigint, number, typed};
+use super::row::{bigint, number, typed};
 use super::{Inner, Scylla};
 use crate::model::{Account, Conversation, ConversationId, UserId};
 use crate::store::copy::{Progress, Target, Walk};
@@ -138,12 +140,11 @@ impl Inner {
     async fn completes(&self, table: Table, row: &Row) -> Result<bool, StoreError> {
         match table {
             Table::Conversations => {
-                let key = row::key("conversations", &[row.id]);
-                let conversation: Conversation = records::decode(&key, &row.record)?;
+                let conversation: Conversation = records::decode(&record_key(row.id), &row.record)?;
                 Ok(self.claimed(conversation.claim).await? == Some(conversation))
             }
             Table::Users => {
-                let account: Account = records::decode(&row::key("users", &[row.id]), &row.record)?;
+                let account: Account = records::decode(&account_key(row.id), &row.record)?;
                 let named = self.account_by_name(&account.username).await?;
                 Ok(named.is_some_and(|named| named.user == account.user))
             }

@@ -74,6 +74,7 @@ pub(super) struct Statement {
     prepared: PreparedStatement,
 }
 
+#[cfg(test)]
 impl Statement {
     /// The same statement with at most this many rows a page.
     pub(super) fn with_page_rows(&self, rows: i32) -> Self {
