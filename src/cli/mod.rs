@@ -275,18 +275,26 @@ pub fn user(command: UserCommand) -> Result<(), Failure> {
         data: request.data.clone(),
         ..Settings::default()
     };
-    let (config, _) = settings.load()?;
-    telemetry::start(&config.telemetry_settings())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let told = runtime.block_on(async {
+    perform(settings, async |config| {
         let store = open_store(&config.store_options()?).await?;
         let keys = Keys::open(&config.key_file())?;
         let clock = Clock::new(store.latest_time().await?);
         let identity = Identity::new(store.clone(), keys, config.identity_settings());
         let created = user::create(&identity, clock.now(), &request, std::io::stdin().lock()).await;
         store.close().await;
-        Ok::<_, Failure>(created?)
-    })?;
+        Ok(created?)
+    })
+}
+
+/// Does work over what is configured, and prints what it tells.
+fn perform(
+    settings: Settings,
+    work: impl AsyncFnOnce(&Config) -> Result<String, Failure>,
+) -> Result<(), Failure> {
+    let (config, _) = settings.load()?;
+    telemetry::start(&config.telemetry_settings())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let told = runtime.block_on(work(&config))?;
     Ok(output::print(&told)?)
 }
 
@@ -303,11 +311,7 @@ async fn open_store(options: &Options) -> Result<Backend, OpenError> {
 pub fn store(command: StoreCommand) -> Result<(), Failure> {
     let StoreCommand::Copy(request) = command;
     let settings = Settings { config: request.config.clone(), ..Settings::default() };
-    let (config, _) = settings.load()?;
-    telemetry::start(&config.telemetry_settings())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let told = runtime.block_on(store::copy(&config, request))?;
-    Ok(output::print(&told)?)
+    perform(settings, async |config| store::copy(config, request).await)
 }
 
 /// Performs `healthcheck`.

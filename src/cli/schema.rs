@@ -1,9 +1,8 @@
 //! `chasqui schema`: the tables of a CQL database.
 
-use super::{Failure, Settings, output};
+use super::{Failure, Settings, perform};
 use crate::store::scylla;
 use crate::store::scylla::schema::{self, Replication, SchemaError};
-use crate::telemetry;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -58,15 +57,11 @@ pub fn run(command: SchemaCommand) -> Result<(), Failure> {
         SchemaCommand::Plan(change) | SchemaCommand::Apply(change) => &change.place.config,
         SchemaCommand::Status(place) => &place.config,
     };
-    let (config, _) = Settings { config: config.clone(), ..Settings::default() }.load()?;
-    let options = config.scylla_options()?;
-    telemetry::start(&config.telemetry_settings())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let told = runtime.block_on(perform(command, &options))?;
-    Ok(output::print(&told)?)
+    let settings = Settings { config: config.clone(), ..Settings::default() };
+    perform(settings, async |config| Ok(tell(command, &config.scylla_options()?).await?))
 }
 
-async fn perform(command: SchemaCommand, options: &scylla::Options) -> Result<String, SchemaError> {
+async fn tell(command: SchemaCommand, options: &scylla::Options) -> Result<String, SchemaError> {
     match command {
         SchemaCommand::Plan(Change { replication, tablets, .. }) => {
             Ok(schema::plan(options, replication.as_ref(), tablets).await?.to_string())

@@ -1,7 +1,7 @@
 //! Stores as a whole: `store copy`.
 
 use super::{Failure, open_store};
-use crate::config::Config;
+use crate::config::{Config, is_contact_point, is_keyspace};
 use crate::store::copy::{self, Purpose, Report};
 use crate::store::{Backend, Options, Store, embedded, scylla};
 use clap::{Args, Subcommand};
@@ -71,13 +71,7 @@ impl FromStr for Location {
 impl Location {
     fn in_database(place: &str) -> Option<Self> {
         let (nodes, keyspace) = place.rsplit_once('/')?;
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        let is_node = |node: &str| {
-            let parts = node.rsplit_once(':');
-            parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
-        };
-        let is_valid =
-            !keyspace.is_empty() && keyspace.chars().all(is_name) && nodes.split(',').all(is_node);
+        let is_valid = is_keyspace(keyspace) && nodes.split(',').all(is_contact_point);
         let contact_points = nodes.split(',').map(str::to_owned).collect();
         is_valid.then(|| Self::Scylla { contact_points, keyspace: keyspace.to_owned() })
     }

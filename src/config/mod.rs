@@ -17,7 +17,7 @@ pub use addresses::Addresses;
 pub use layers::{ConfigError, Flag, Layers, Origin};
 pub use quantity::{parse_duration, parse_size};
 pub use scratch::Scratch;
-pub use scylla::Scylla;
+pub use scylla::{Scylla, is_contact_point, is_keyspace};
 pub use sections::{Http, Identity, Log, LogFormat, Server, Store, StoreBackend, Tls, WebSocket};
 
 use crate::store::embedded;

@@ -140,14 +140,16 @@ const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const TIMEOUT_MAX: Duration = Duration::from_secs(20);
 
 /// Whether a text can be a keyspace without quotes.
-fn is_keyspace(text: &str) -> bool {
+/// Whether a text can name a keyspace.
+pub fn is_keyspace(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     text.len() <= 48
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.chars().all(plain)
 }
 
-fn is_contact_point(text: &str) -> bool {
+/// Whether a text is `host:port`.
+pub fn is_contact_point(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
         !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
     })

@@ -11,7 +11,6 @@ use crate::store::Backend;
 use std::error::Error;
 use std::io;
 use std::net::TcpListener;
-use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -32,38 +31,35 @@ pub(super) async fn open_store(
         tracing::warn!(why = text, "waiting for the store");
         tell.send_replace(format!("waiting for the store: {text}").into());
     };
-    let mut opening = pin!(Backend::open(&options, waiting, end_at_once));
-    let tasks = LocalSet::new();
-    let mut answering =
-        pin!(tasks.run_until(answer((config, places, doors), announcement, why, told)));
-    let store = tokio::select! {
-        store = &mut opening => store?,
-        answered = &mut answering => {
-            answered?;
-            opening.await?
-        }
+    let opening = async {
+        let opened = Backend::open(&options, waiting, end_at_once).await;
+        course.send_replace(Course::Ending);
+        opened.map_err(ServerError::from)
     };
-    course.send_replace(Course::Ending);
-    answering.await?;
+    let settings = listener_settings(config, doors, Arc::default());
+    let tasks = LocalSet::new();
+    let answering = tasks.run_until(answer(places, settings, announcement, why, told));
+    let (store, ()) = tokio::try_join!(opening, answering)?;
     Ok(store)
 }
 
-/// Answers on all sockets, once there is something to tell.
+/// Answers on all sockets, from when there is something to tell until the store is open.
 async fn answer(
-    (config, places, doors): (&Config, &[Vec<TcpListener>], &Doors),
+    places: &[Vec<TcpListener>],
+    settings: listener::Settings,
     announcement: &str,
     mut why: watch::Receiver<Arc<str>>,
     mut course: watch::Receiver<Course>,
-) -> io::Result<()> {
+) -> Result<(), ServerError> {
+    // Either fails only when its sender is gone, which outlives this.
     tokio::select! {
-        told = why.changed() => if told.is_err() { return Ok(()) },
+        _ = why.changed() => {}
         _ = course.wait_for(|course| *course == Course::Ending) => return Ok(()),
     }
     let sockets = places.iter().flatten();
     let sockets = sockets.map(|socket| tokio::net::TcpListener::from_std(socket.try_clone()?));
     let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
     output::print(announcement)?;
-    let settings = listener_settings(config, doors, Arc::default());
     listener::wait(sockets, rest::waiting(why), settings, course).await;
     Ok(())
 }

@@ -42,22 +42,25 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
         Refusal::Handshakes => "too many connections are being made",
         Refusal::Http => "too many HTTP connections are open",
     };
-    Problem::from(CommandError::retryable(ErrorCode::Overloaded, detail, RETRY))
-        .with_header(CONNECTION, HeaderValue::from_static("close"))
+    last(ErrorCode::Overloaded, detail, RETRY)
 }
 
 /// What an upgrade is answered while the server leaves. The refused come back as spread as they came:
 /// each after the same time.
 pub(super) fn leaving(spread: Duration) -> Problem {
     let detail = "the server is restarting and takes no further WebSockets";
-    Problem::from(CommandError::retryable(ErrorCode::Unavailable, detail, spread))
-        .with_header(CONNECTION, HeaderValue::from_static("close"))
+    last(ErrorCode::Unavailable, detail, spread)
 }
 
 /// What an upgrade is answered before the server serves.
 pub(super) fn starting() -> Problem {
     let detail = "the server is starting and takes no WebSockets yet";
-    Problem::from(CommandError::retryable(ErrorCode::Unavailable, detail, RETRY))
+    last(ErrorCode::Unavailable, detail, RETRY)
+}
+
+/// The last answer of a connection, which may be tried again after a while.
+fn last(code: ErrorCode, detail: &'static str, retry: Duration) -> Problem {
+    Problem::from(CommandError::retryable(code, detail, retry))
         .with_header(CONNECTION, HeaderValue::from_static("close"))
 }
 
