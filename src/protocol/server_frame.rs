@@ -224,7 +224,7 @@ impl<'a> ServerFrame<'a> {
         }
     }
 
-    /// Appends the frame.
+    /// Appends the frame. Of the two that most traffic is, the length is known before.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Entry(entry) => entry.encode(out),
@@ -237,54 +237,41 @@ impl<'a> ServerFrame<'a> {
                 fixed.u8(u8::from(*duplicate));
                 out.extend_from_slice(fixed.framed(frame::SENT, 0));
             }
-            Self::Welcome(_)
-            | Self::Error(_)
-            | Self::Ping { .. }
-            | Self::Pong { .. }
-            | Self::Goaway(_)
-            | Self::Cursor(_)
-            | Self::Synced { .. }
-            | Self::Fetched { .. }
-            | Self::Resync { .. }
-            | Self::Ephemeral(_)
-            | Self::Presence { .. } => {
-                Writer::new(out).frame(self.kind(), |body| self.write(body));
+            Self::Welcome(welcome) => self.frame(out, |body| welcome.write(body)),
+            Self::Error(refusal) => self.frame(out, |body| refusal.write(body)),
+            Self::Ping { nonce } | Self::Pong { nonce } => {
+                self.frame(out, |body| body.varint(*nonce));
             }
-        }
-    }
-
-    /// Writes the body of a frame whose length is not known before.
-    fn write(&self, body: &mut Writer<'_>) {
-        match self {
-            Self::Entry(_) | Self::Sent { .. } => {}
-            Self::Welcome(welcome) => welcome.write(body),
-            Self::Error(refusal) => refusal.write(body),
-            Self::Ping { nonce } | Self::Pong { nonce } => body.varint(*nonce),
-            Self::Goaway(goaway) => {
+            Self::Goaway(goaway) => self.frame(out, |body| {
                 for number in [goaway.reason, goaway.spread_ms, goaway.grace_ms] {
                     body.varint(number);
                 }
-            }
-            Self::Cursor(cursor) => cursor.write(body),
-            Self::Synced { rid, flags, token, records } => {
+            }),
+            Self::Cursor(cursor) => self.frame(out, |body| cursor.write(body)),
+            Self::Synced { rid, flags, token, records } => self.frame(out, |body| {
                 body.varint(*rid);
                 body.u8(*flags);
                 body.bytes(token);
                 records.write(body);
-            }
-            Self::Fetched { rid, conversation, to, next } => {
+            }),
+            Self::Fetched { rid, conversation, to, next } => self.frame(out, |body| {
                 for number in [*rid, conversation.get(), to.get(), next.get()] {
                     body.varint(number);
                 }
-            }
-            Self::Resync { reason } => body.varint(*reason),
-            Self::Ephemeral(ephemeral) => ephemeral.write(body),
-            Self::Presence { user, state, last_seen } => {
+            }),
+            Self::Resync { reason } => self.frame(out, |body| body.varint(*reason)),
+            Self::Ephemeral(ephemeral) => self.frame(out, |body| ephemeral.write(body)),
+            Self::Presence { user, state, last_seen } => self.frame(out, |body| {
                 body.varint(user.get());
                 body.varint(*state);
                 body.ts(*last_seen);
-            }
+            }),
         }
+    }
+
+    /// Appends the frame around a body.
+    fn frame(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
+        Writer::new(out).frame(self.kind(), write);
     }
 }
 

@@ -73,8 +73,6 @@ pub(super) struct Slot {
 #[derive(Debug, Default)]
 struct Work {
     queue: VecDeque<Request<Origin>>,
-    /// About how many bytes of entries the queue leads to.
-    bytes: usize,
     /// What readers may know; `None` until it is loaded.
     view: Option<Rc<View>>,
     waiting: Vec<ViewReply>,
@@ -110,7 +108,7 @@ impl Owners {
             return;
         }
         self.lists.queued.update(|queued| queued + 1);
-        self.enter(id, |work| work.push(request));
+        self.enter(id, |work| work.queue.push_back(request));
         core.reactor.nudge();
     }
 
@@ -223,13 +221,6 @@ impl Owners {
     }
 }
 
-impl Work {
-    fn push(&mut self, request: Request<Origin>) {
-        self.bytes += request.action.bytes();
-        self.queue.push_back(request);
-    }
-}
-
 impl Slot {
     fn new(id: ConversationId, lists: &Rc<Lists>) -> Self {
         let lists = Rc::clone(lists);
@@ -264,14 +255,12 @@ impl Slot {
 
     /// Takes the next batch into `batch`, which is empty: mostly all that waits.
     pub(super) fn take(&self, batch: &mut VecDeque<Request<Origin>>) {
-        let Work { queue, bytes, .. } = &mut *self.work.borrow_mut();
-        if queue.len() <= BATCH_REQUESTS_MAX && *bytes <= BATCH_BYTES_MAX {
+        let queue = &mut self.work.borrow_mut().queue;
+        let count = next_batch(queue);
+        if count == queue.len() {
             std::mem::swap(queue, batch);
-            *bytes = 0;
         } else {
-            let (count, taken) = next_batch(queue);
             batch.extend(queue.drain(..count));
-            *bytes -= taken;
         }
         self.lists.queued.update(|queued| queued.saturating_sub(batch.len()));
     }
@@ -329,17 +318,17 @@ impl Slot {
     }
 }
 
-/// How many of the requests that wait become one append, at least one, and their bytes.
-fn next_batch(queue: &VecDeque<Request<Origin>>) -> (usize, usize) {
+/// How many of the requests that wait become one append: at least one.
+fn next_batch(queue: &VecDeque<Request<Origin>>) -> usize {
     let (mut count, mut bytes) = (0, 0);
     for request in queue.iter().take(BATCH_REQUESTS_MAX) {
-        let more = bytes + request.action.bytes();
-        if count > 0 && more > BATCH_BYTES_MAX {
+        bytes += request.action.bytes();
+        if count > 0 && bytes > BATCH_BYTES_MAX {
             break;
         }
-        (count, bytes) = (count + 1, more);
+        count += 1;
     }
-    (count, bytes)
+    count
 }
 
 #[cfg(test)]
@@ -462,7 +451,7 @@ mod tests {
             let actor = Actor { user: user(1), device: DeviceId::new(1).expect("not zero") };
             let ticket = Origin::Call(oneshot::channel().0);
             let request = Request { actor, action: Action::Note(said), lane: None, ticket };
-            slot.work.borrow_mut().push(request);
+            slot.work.borrow_mut().queue.push_back(request);
         }
         let batches = std::iter::from_fn(|| {
             let mut batch = VecDeque::new();
