@@ -48,12 +48,13 @@ impl<T> Owner<T> {
             match self.judge(settings, &draft, &request) {
                 Ok(Verdict::Append(contents)) => draft.push(request, contents),
                 Ok(Verdict::Twin(index)) => draft.attach(index, request),
-                Ok(Verdict::Stored(outcome)) => emits.reply(request.ticket, Ok(outcome)),
                 Ok(Verdict::Answer(_)) | Err(_) if !current => {
                     requests.push_front(request);
                     break;
                 }
-                Ok(Verdict::Answer(outcome)) => emits.reply(request.ticket, Ok(outcome)),
+                Ok(Verdict::Stored(outcome) | Verdict::Answer(outcome)) => {
+                    emits.reply(request.ticket, Ok(outcome));
+                }
                 Err(error) => self.refuse([request], &error, now, emits),
             }
         }

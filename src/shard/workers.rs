@@ -6,12 +6,12 @@
 //!
 //! Invariant: a worker is polled only here, so never while the connections are borrowed.
 
-use super::core::Core;
+use super::core::{Core, overloaded};
 use super::mailbox::Origin;
 use super::owners::Slot;
 use crate::chat::{Answer, Emits, Owner};
 use crate::model::{CommandError, ConversationId, Entry, Head, Outcome, Timestamp, UserId};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -132,7 +132,7 @@ async fn work_off<S: Store>(core: &Core<S>, slot: &Slot, mut owner: Box<Owner<Or
         let mut told = Told { core, slot };
         if slot.is_behind() {
             let read = owner.catch_up(&core.chat, &mut told).await;
-            slot.refuse_readers(&read.err().unwrap_or_else(|| StoreError::Unavailable.into()));
+            slot.refuse_readers(&read.err().unwrap_or_else(overloaded));
         }
         let now = core.owners.now.get();
         owner.commit(&core.chat, now, &mut batch, &mut told).await;

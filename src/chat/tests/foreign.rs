@@ -19,7 +19,7 @@ fn entries(emits: &[Emit<Ticket>]) -> Vec<u64> {
             assert_eq!(audience[..], [user(1), user(2)]);
             entry.sequence.get()
         }
-        other => panic!("{other:?}"),
+        Emit::Entry { .. } | Emit::Reply { .. } => panic!("{emit:?}"),
     };
     emits.iter().map(entry).collect()
 }
