@@ -101,13 +101,12 @@ fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
 manifests: $(VENV)/.installed ## The Dockerfile and the compose file are well-formed, and what they run and set exists
 	$(VENV)/bin/hadolint --failure-threshold style Dockerfile
 	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
-	cargo build --quiet --bin chasqui
+	source scripts/server.sh; build_server
 	$(VENV)/bin/python scripts/manifests.py target/debug/chasqui Dockerfile docker-compose.yml
 
-gates: ## What a message costs (instructions, allocations, system calls, bytes) and what is held at rest stay within limits
+gates: release ## What a message costs (instructions, allocations, system calls, bytes) and what is held at rest stay within limits
 	@command -v valgrind >/dev/null || apt-get install --yes --quiet valgrind >/dev/null || \
 		{ echo "valgrind is missing and could not be installed: install it"; exit 1; }
-	cargo build --quiet --release --features testing --bin gates
 	target/release/gates
 
 proxies-more: $(PROXIES_VENV)/.installed ## The same with Caddy and Envoy, and idle time-outs of a minute
@@ -117,26 +116,27 @@ proxies-more: $(PROXIES_VENV)/.installed ## The same with Caddy and Envoy, and i
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-swarm: target/release/swarm ## Build the load generator, run its tests and its quick scenarios
-	cargo test --quiet --release --features loadtest --bin swarm
+swarm: release ## Build the load generator, run its tests and its quick scenarios
+	cargo test --quiet --features loadtest --bin swarm
 	scripts/swarm.sh
 
-idle resume: target/release/swarm ## Measure: memory of an idle connection; catching up
+idle resume: release ## Measure: memory of an idle connection; catching up
 	target/release/swarm $@
 
-durable: target/release/swarm ## Measure: durable messages a second, one to one
+durable: release ## Measure: durable messages a second, one to one
 	target/release/swarm run $@
 
-.PHONY: target/release/swarm
-target/release/swarm:
-	cargo build --quiet --release --features loadtest --bin chasqui --bin swarm
+# What measures, and the server that it measures, in one build: the library is compiled once for all.
+.PHONY: release
+release:
+	cargo build --quiet --release --features testing,loadtest --bin chasqui --bin swarm --bin gates
 
-floor: ## Measure: processor time of an echo, beside that of the least server possible
-	cargo build --release --features loadtest --bin chasqui --bin gauge
+floor: release ## Measure: processor time of an echo, beside that of the least server possible
+	cargo build --quiet --release --features testing,loadtest --bin gauge
 	target/release/gauge echo
 
 device: ## Measure: bytes that the store writes to the device for each message
-	cargo build --quiet --release --features loadtest --bin device
+	cargo build --quiet --release --features testing,loadtest --bin device
 	target/release/device
 
 copy-drill: ## Measure: copy a store of CHASQUI_COPY_CONVERSATIONS, CHASQUI_COPY_ENTRIES each, to a database and back
@@ -147,9 +147,8 @@ copy-drill: ## Measure: copy a store of CHASQUI_COPY_CONVERSATIONS, CHASQUI_COPY
 copy-drill: export CHASQUI_COPY_CONVERSATIONS ?= 1000
 copy-drill: export CHASQUI_COPY_ENTRIES ?= 1000
 
-figures: ## Measure every row of the table of performance, or ROWS, into target/figures
-	cargo build --quiet --release --features testing --bin gates
-	cargo build --quiet --release --features loadtest --bin chasqui --bin swarm --bin gauge
+figures: release ## Measure every row of the table of performance, or ROWS, into target/figures
+	cargo build --quiet --release --features testing,loadtest --bin gauge
 	python3 scripts/figures.py $(ROWS)
 
 setup: $(VENV)/.installed client/node_modules/.installed ui/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
@@ -178,4 +177,4 @@ ui/node_modules/.installed: ui/package.json ui/package-lock.json
 
 $(CARGO_FUZZ):
 	@echo "installing cargo-fuzz $(CARGO_FUZZ_VERSION) into $(TOOLS)"
-	cargo install --quiet --locked --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+	cargo install --quiet --debug --locked --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)

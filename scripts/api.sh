@@ -11,7 +11,7 @@ source scripts/server.sh
 schemathesis=$(realpath "$1")
 scripts=$PWD/scripts
 
-cargo build --quiet --bin chasqui
+build_server
 start_server target/debug/chasqui serve --dev --listen 127.0.0.1:0
 
 # It leaves its reports where it runs.

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 source scripts/server.sh
 kosoku=$(realpath "$1")
 
-cargo build --quiet --bin chasqui
+build_server
 CHASQUI_SERVER__ECHO=true start_server target/debug/chasqui serve --dev --listen 127.0.0.1:0
 
 report=target/conformance

@@ -18,7 +18,7 @@ run() {
 }
 
 run vectors
-cargo build --quiet --bin chasqui
+build_server
 start_server target/debug/chasqui serve --dev --listen 127.0.0.1:0
 mkdir -p target/k6
 for scenario in smoke onboarding; do

@@ -13,7 +13,7 @@ if [[ $# -gt 0 ]]; then
   url=$1
 else
   source scripts/server.sh
-  cargo build --quiet --bin chasqui
+  build_server
   start_server target/debug/chasqui serve --dev --listen 127.0.0.1:0
 fi
 

@@ -56,13 +56,16 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
     img-src 'self' data: blob:; manifest-src 'self'; worker-src 'self'; form-action 'none'; \
     base-uri 'none'; frame-ancestors 'none'";
 
+/// The media type of a document.
+const HTML: &str = "text/html; charset=utf-8";
+
 /// Every page and what belongs to it. `demo` names people with their passwords, for the documents to
 /// offer; without, they know of nobody.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(demo: Option<&str>) -> Router<S> {
     let files = files::FILES.iter().chain([&PROTOCOL]);
     files.fold(Router::new(), |router, file| {
         let page = match demo {
-            Some(people) if file.path.ends_with(".html") => Page::offering(file, people),
+            Some(people) if media_type(file.path) == HTML => Page::offering(file, people),
             _ => Page::new(file),
         };
         router.route(&place(file.path), get(move |request: HeaderMap| ready(page.show(&request))))
@@ -156,7 +159,7 @@ fn freshness(path: &str) -> &'static str {
 
 fn media_type(path: &str) -> &'static str {
     match path.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
+        Some("html") => HTML,
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",

@@ -1,7 +1,7 @@
 //! What a browser is given, and when it is given nothing.
 
 use super::files::FILES;
-use super::{PROTOCOL, media_type, place, routes};
+use super::{HTML, PROTOCOL, media_type, place, routes};
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -107,7 +107,7 @@ async fn a_head_is_answered_without_a_body() {
 
 #[tokio::test]
 async fn documents_hold_to_the_policy() {
-    for file in FILES.iter().filter(|file| media_type(file.path).starts_with("text/html")) {
+    for file in FILES.iter().filter(|file| media_type(file.path) == HTML) {
         let (_, headers, body) = ask(&format!("GET {}", place(file.path)), &[]).await;
         let policy = text(&headers, "content-security-policy");
         for rule in ["default-src 'none'", "script-src 'self';", "frame-ancestors 'none'"] {
