@@ -70,8 +70,8 @@ cql-tls: ## Lints and tests of the feature cql-tls, over TLS and with a password
 crash: ## Kill a loaded server CHASQUI_CRASH_ROUNDS times; nothing acknowledged may be lost
 	cargo test --quiet --test crash -- --nocapture
 
-test-cluster-store: ## Servers over three nodes of Apache Cassandra that are killed, paused and restarted: five minutes
-	cargo test --quiet --test cluster_store no_fault_of_nodes -- --ignored --nocapture
+test-cluster-store: ## Servers over three nodes of Apache Cassandra that are killed, paused and restarted: seven minutes
+	cargo test --quiet --test cluster_store three_nodes -- --ignored --nocapture --test-threads 1
 
 proxies: ## Real nginx and HAProxy, run from deploy/, and bad networks; nothing may be lost
 	@scripts/proxies.sh
