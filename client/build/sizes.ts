@@ -11,6 +11,7 @@ const BUDGETS: Readonly<Record<string, number>> = {
   codec: 7_000,
   rest: 2_000,
   'store-idb': 1_500,
+  react: 500,
 };
 
 async function weigh(entry: string): Promise<number> {

@@ -81,10 +81,11 @@ export function rest(url: string, { token, fetch: ask = globalThis.fetch }: Rest
   return request as Rest;
 }
 
-/** Where a sign-in is kept: `localStorage`, or something like it. */
+/** Where a sign-in is kept. */
 export type Keep = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 export interface AccountOptions {
+  /** `localStorage` if absent, or memory where there is none. */
   readonly storage?: Keep | undefined;
   /** Under which name. */
   readonly key?: string | undefined;
@@ -103,7 +104,7 @@ export class Account {
   readonly #key: string;
   #renewing: Promise<string> | undefined;
 
-  constructor(url: string, { storage = localStorage, key = 'chasqui', fetch: ask }: AccountOptions = {}) {
+  constructor(url: string, { storage = globalThis.localStorage ?? inMemory(), key = 'chasqui', fetch: ask }: AccountOptions = {}) {
     this.#storage = storage;
     this.#key = key;
     this.#open = rest(url, { fetch: ask });
@@ -170,4 +171,13 @@ export class Account {
     const text = this.#storage.getItem(this.#key);
     return text === null ? undefined : (JSON.parse(text) as Tokens & { readonly until: number });
   }
+}
+
+function inMemory(): Keep {
+  const kept = new Map<string, string>();
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+    removeItem: (key) => void kept.delete(key),
+  };
 }

@@ -3,23 +3,13 @@
 import { WebSocket } from 'ws';
 import type { ConversationId, Store, TimelineItem } from '../../src/index.ts';
 import { Chat, id } from '../../src/index.ts';
-import type { Keep } from '../../src/rest.ts';
 import { Account } from '../../src/rest.ts';
 import type { ServerProcess } from './server_process.ts';
-
-function memory(): Keep {
-  const kept = new Map<string, string>();
-  return {
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => void kept.set(key, value),
-    removeItem: (key) => void kept.delete(key),
-  };
-}
 
 let names = 0;
 
 export async function newAccount(server: ServerProcess): Promise<Account> {
-  const made = new Account(server.url, { storage: memory() });
+  const made = new Account(server.url);
   await made.register(`someone-${process.pid}-${++names}`, 'a long password');
   return made;
 }
