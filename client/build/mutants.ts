@@ -70,7 +70,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     bug: 'what was told before a crash and not fetched is not fetched after it',
     file: 'replica',
-    from: 'this.#follow(row, 0);\n        }\n        this.#ack',
+    from: 'this.fetches.follow(row, 0);\n        }\n        this.#ack',
     to: '}\n        this.#ack',
   },
   {

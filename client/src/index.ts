@@ -1,7 +1,7 @@
 // The client of chasqui: a connection that stays, an outbox that sends once, timelines without holes.
 
 export { Chat } from './chat.ts';
-export type { ChatEvents, ChatOptions, Outgoing } from './chat.ts';
+export type { ChatEvents, ChatOptions, Outgoing } from './options.ts';
 export { id, sequence, textMessage } from './codec.ts';
 export type {
   Attachment,

@@ -79,3 +79,27 @@ test('scroll-back in a tab that does not lead', async () => {
   assert.deepEqual(texts, Array.from({ length: 150 }, (_, at) => 150 - at));
   await Promise.all([...tabs, other].map((each) => each.close()));
 });
+
+test('what a leader settled and did not live to tell is settled for the tab that asked', async () => {
+  const ana = await newAccount(server);
+  const ben = await newAccount(server);
+  const where = await chatBetween(ana, ben);
+  const silent = idbStore('silent');
+  let mute = false;
+  const { tabs } = silent;
+  assert.ok(tabs);
+  const post = (message: unknown): void => {
+    if (!mute || (message as { is: string }).is !== 'changes') tabs.post(message);
+  };
+  const leader = newChat(server, ana, { ...silent, tabs: { ...tabs, post } });
+  await leader.connect();
+  const follower = newChat(server, ana, idbStore('silent'));
+  await follower.connect();
+  await until('the chat is known', () => follower.conversation(where) !== undefined);
+  mute = true;
+  const { settled } = follower.send(where, 'hello');
+  await until('the leader has it', () => leader.conversation(where)?.lastSequence === 1);
+  await leader.close();
+  assert.equal((await settled).sequence, 1);
+  await follower.close();
+});

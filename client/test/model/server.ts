@@ -215,7 +215,9 @@ export class ModelServer {
     const everything = epoch === undefined || all === 1;
     const changed = [...this.#logs.values()].filter((log) => {
       const member = log.members.get(user);
-      return member && (everything ? member.until === Infinity : member.version > since);
+      if (!member || everything) return member?.until === Infinity;
+      // What a crash could undo is listed, and no token covers it.
+      return member.version > since || member.read > member.durable.read || member.delivered > member.durable.delivered;
     });
     const page = changed.slice(at, at + PAGE_RECORDS);
     const more = at + PAGE_RECORDS < changed.length;
