@@ -13,7 +13,7 @@ MODEL := target/model/model
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance k6 swarm gates fuzz manifests
+CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance client k6 swarm gates fuzz manifests
 
 .PHONY: help test run $(CHECKS) model-more cql-tls test-cluster-store proxies-more sabotage idle durable resume floor device copy-drill figures setup
 
@@ -86,7 +86,11 @@ api: $(VENV)/.installed ## Property-based requests against the REST door by its 
 conformance: $(VENV)/.installed ## RFC 6455 conformance of the WebSocket door
 	scripts/conformance.sh $(VENV)/bin/kosoku
 
-k6: $(VENV)/.installed client/node_modules/.installed ## The TypeScript codec by its vectors, the scenarios of k6 that are quick
+client: client/node_modules/.installed ## The TypeScript client: types, lint, golden vectors, its machines, 1,000 schedules of faults
+	cd client && npm run --silent check && npm run --silent lint && npm run --silent build
+	node --test target/client/test/*.test.js
+
+k6: $(VENV)/.installed client/node_modules/.installed ## The codec by its vectors under k6, the scenarios of k6 that are quick
 	scripts/k6.sh $(VENV)/bin/k6
 
 fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
@@ -160,7 +164,7 @@ $(PROXIES_VENV)/.installed: scripts/requirements-proxies.txt
 	touch $@
 
 client/node_modules/.installed: client/package.json client/package-lock.json
-	@echo "installing the TypeScript compiler into client/node_modules"
+	@echo "installing the TypeScript compiler and the linter into client/node_modules"
 	cd client && npm ci --silent --no-audit --no-fund
 	touch $@
 

@@ -10,7 +10,7 @@ use chasqui::protocol::ClientFrame;
 use std::net::SocketAddr;
 
 /// How many chats Ana has besides her journal.
-const CHATS: usize = 5;
+const CHATS: u64 = 5;
 
 /// How many entries she has put into the first of them.
 const ENTRIES: u64 = 60;
@@ -79,7 +79,8 @@ async fn fetch_a_page(scene: &mut Scene) {
 
 async fn sync_everything(scene: &mut Scene) {
     let (listed, _, everything) = scene.ana.sync(&[]).await;
-    assert_eq!((listed.len(), everything), (CHATS + 1, true), "her chats and her journal");
+    assert!(everything);
+    assert_eq!(u64::try_from(listed.len()), Ok(CHATS + 1), "her chats and her journal");
 }
 
 /// Ben is told once it is done.
@@ -96,8 +97,7 @@ async fn requests_cost_the_statements_that_the_documentation_says() {
     assert!(std::env::var_os("CHASQUI_CQL").is_some(), "it counts what goes to a database");
     let mut scene = Scene::set().await;
     assert_eq!(scene.cost(fetch_a_page).await, (1, 0), "FETCH of 50 entries");
-    let listed = 4 + 5 * (CHATS as u64 + 1);
-    assert_eq!(scene.cost(sync_everything).await, (listed, 0), "SYNC of everything");
+    assert_eq!(scene.cost(sync_everything).await, (4 + 5 * (CHATS + 1), 0), "SYNC of everything");
     for head in ENTRIES + 1..ENTRIES + 4 {
         let send = scene.cost(async |scene| say(&mut scene.ben, scene.chat, head).await).await;
         assert_eq!(send, (0, 1), "SEND");
