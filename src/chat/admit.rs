@@ -24,18 +24,22 @@ pub(super) fn effective_floor(floor: Option<Sequence>, head: Sequence) -> Sequen
 pub(super) enum Verdict {
     /// What it sends is to be appended, or these where it is no send.
     Append(Contents),
-    /// Nothing is to be appended; this is the answer.
+    /// As things stand, nothing is to be appended; this is the answer.
     Answer(Outcome),
+    /// It is stored already; this is the answer, whatever else may have been stored since.
+    Stored(Outcome),
     /// The same send stands earlier in the draft, at this index.
     Twin(usize),
 }
 
 impl<T> Owner<T> {
-    /// Judges requests in order; what is refused or known already is answered at once.
+    /// Judges requests in order; what is refused or known already is answered at once. Unless what is
+    /// known is `current`, it stops at the first that nothing would be appended for: an append fails
+    /// if the log has grown by others' entries, but an answer would be given all the same.
     pub(super) fn admit(
         &mut self,
         settings: &Settings,
-        now: Timestamp,
+        (now, current): (Timestamp, bool),
         requests: &mut VecDeque<Request<T>>,
         emits: &mut impl Emits<T>,
     ) -> Box<Draft<T>> {
@@ -43,10 +47,14 @@ impl<T> Owner<T> {
         while let Some(request) = requests.pop_front() {
             match self.judge(settings, &draft, &request) {
                 Ok(Verdict::Append(contents)) => draft.push(request, contents),
-                Ok(Verdict::Answer(outcome)) => {
+                Ok(Verdict::Twin(index)) => draft.attach(index, request),
+                Ok(Verdict::Answer(_)) | Err(_) if !current => {
+                    requests.push_front(request);
+                    break;
+                }
+                Ok(Verdict::Stored(outcome) | Verdict::Answer(outcome)) => {
                     emits.reply(request.ticket, Ok(outcome));
                 }
-                Ok(Verdict::Twin(index)) => draft.attach(index, request),
                 Err(error) => self.refuse([request], &error, now, emits),
             }
         }
@@ -78,7 +86,7 @@ impl<T> Owner<T> {
                 self.check_floor(*floor)?;
                 let floor = effective_floor(*floor, self.head.sequence);
                 if let Some(copy) = self.recent.find(user, *client_message, floor) {
-                    return self.answer_copy(copy, content).map(Verdict::Answer);
+                    return self.answer_copy(copy, content).map(Verdict::Stored);
                 }
                 if let Some(index) = draft.twin(user, *client_message, content)? {
                     return Ok(Verdict::Twin(index));

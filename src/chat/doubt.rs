@@ -8,7 +8,7 @@ use super::Chat;
 use super::admit::effective_floor;
 use super::draft::Draft;
 use super::emits::Emits;
-use super::owner::{Action, Lane, Owner, Request, ascending};
+use super::owner::{Action, Lane, Owner, Request, ascending, unapplied};
 use super::recent::FLOOR_SPAN_MAX;
 use crate::model::{CommandError, Sequence, Timestamp};
 use crate::store::{Appended, Direction, Range, Store, StoreError};
@@ -25,9 +25,19 @@ const BACKOFF: Duration = Duration::from_millis(20);
 const HOLD: Duration = Duration::from_mins(2);
 
 impl<T> Owner<T> {
-    /// Reads the entries that other writers appended, up to the store's head, and tells them. Where
-    /// one of them is an entry of `draft` after all, it answers its request.
-    pub(super) async fn catch_up<S: Store>(
+    /// Reads what other writers have appended, up to the store's head, and tells it.
+    pub async fn catch_up<S: Store>(
+        &mut self,
+        chat: &Chat<S>,
+        emits: &mut impl Emits<T>,
+    ) -> Result<(), CommandError> {
+        self.read_on(chat, None, emits).await.map_err(|error| unapplied(&error))
+    }
+
+    /// Takes the entries from its own head up to the store's, each page folded and what follows from
+    /// it written before any of it is told. Where one of them is an entry of `draft` after all, it
+    /// answers its request.
+    async fn read_on<S: Store>(
         &mut self,
         chat: &Chat<S>,
         mut draft: Option<&mut Draft<T>>,
@@ -41,12 +51,16 @@ impl<T> Owner<T> {
             if entries.is_empty() {
                 return Err(StoreError::Unavailable);
             }
+            let mut audiences = Vec::with_capacity(entries.len());
             for entry in &entries {
                 self.fold(chat, entry);
-                let audience = self.members.audience(entry);
+                audiences.push(self.members.audience(entry));
+            }
+            self.write_effects(chat).await;
+            emits.moved(self);
+            for (entry, audience) in entries.iter().zip(&audiences) {
                 let answer = draft.as_mut().and_then(|draft| draft.answer_of(entry));
-                emits.moved(self);
-                emits.entry(entry, &audience, answer);
+                emits.entry(entry, audience, answer);
             }
         }
         Ok(())
@@ -67,9 +81,8 @@ impl<T> Owner<T> {
                     return Vec::new();
                 }
                 Ok(Appended::Stale(_)) => {
-                    let read = self.catch_up(chat, Some(&mut draft), emits).await;
+                    let read = self.read_on(chat, Some(&mut draft), emits).await;
                     if read.is_ok() && self.head.sequence > draft.expected {
-                        self.write_effects(chat).await;
                         return draft.take_unanswered();
                     }
                 }
@@ -90,18 +103,12 @@ impl<T> Owner<T> {
         self.floors(requests).all(|floor| remembered.contains(&effective_floor(floor, head)))
     }
 
-    /// Reads what the look-ups of `requests` need: the head, where a floor lies above the one
-    /// known, and the entries between the lowest floor and the ring.
+    /// Reads what the look-ups of `requests` need: the entries between the lowest floor and the ring.
     pub(super) async fn look_back<S: Store>(
         &mut self,
         chat: &Chat<S>,
         requests: &[Request<T>],
-        emits: &mut impl Emits<T>,
     ) -> Result<(), StoreError> {
-        let ahead = |floor: Sequence| floor > self.head.sequence.next();
-        if self.floors(requests).flatten().any(ahead) {
-            self.catch_up(chat, None, emits).await?;
-        }
         let head = self.head.sequence;
         let floors = self.floors(requests).map(|floor| effective_floor(floor, head));
         let lowest = floors.filter(|floor| head.next().since(*floor) <= FLOOR_SPAN_MAX).min();

@@ -217,11 +217,14 @@ impl<T> Owner<T> {
             let undecided = self.resolve(chat, emits).await;
             undecided.into_iter().rev().for_each(|request| requests.push_front(request));
         }
-        for _ in 0..STALE_ATTEMPTS_MAX {
+        for attempt in 0..STALE_ATTEMPTS_MAX {
             if requests.is_empty() {
                 return;
             }
-            if let Err(error) = self.attempt(chat, now, requests, emits).await {
+            // After the first attempt it knows how the log stood when these requests had come: either
+            // its append was applied, or it has read the head.
+            let current = attempt > 0 || !chat.store.is_shared();
+            if let Err(error) = self.attempt(chat, (now, current), requests, emits).await {
                 self.refuse(requests.drain(..), &error, now, emits);
                 return;
             }
@@ -235,7 +238,7 @@ impl<T> Owner<T> {
     async fn attempt<S: Store>(
         &mut self,
         chat: &Chat<S>,
-        now: Timestamp,
+        (now, current): (Timestamp, bool),
         requests: &mut VecDeque<Request<T>>,
         emits: &mut impl Emits<T>,
     ) -> Result<(), CommandError> {
@@ -244,16 +247,21 @@ impl<T> Owner<T> {
         }
         let all = requests.make_contiguous();
         if !self.needs_no_look_back(all) {
-            self.look_back(chat, all, emits).await.map_err(|error| unapplied(&error))?;
+            self.look_back(chat, all).await.map_err(|error| unapplied(&error))?;
         }
-        let mut draft = self.admit(chat.settings(), now, requests, emits);
-        let Some(first) = draft.entries.first() else { return Ok(()) };
+        let mut draft = self.admit(chat.settings(), (now, current), requests, emits);
+        let Some(first) = draft.entries.first() else {
+            if !requests.is_empty() {
+                self.catch_up(chat, emits).await?;
+            }
+            return Ok(());
+        };
         draft.under_way = Some(chat.in_flight.begin(first.sent_at));
         match chat.store.append(self.append_of(&draft)).await {
             Ok(Appended::Applied) => self.applied(chat, draft, emits).await,
             Ok(Appended::Stale(_)) => {
                 requests.extend(draft.take_unanswered());
-                self.catch_up(chat, None, emits).await.map_err(|error| unapplied(&error))?;
+                self.catch_up(chat, emits).await?;
             }
             Err(StoreError::Unknown) => {
                 self.doubt = Some(draft);

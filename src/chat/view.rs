@@ -31,6 +31,12 @@ impl View {
         self.head
     }
 
+    /// Whether a user had some relation to the conversation, and it had an entry, when this was seen:
+    /// then what the user says of that entry can be judged by it.
+    pub fn covers(&self, actor: Actor, sequence: Sequence) -> bool {
+        sequence <= self.head.sequence && self.members.get(actor.user).is_some()
+    }
+
     /// Those who belong to it now, ascending.
     pub fn current(&self) -> &Rc<[UserId]> {
         self.members.current()

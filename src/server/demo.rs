@@ -11,6 +11,11 @@ const PEOPLE: [(&str, &str); 2] = [("ana", "Ana"), ("ben", "Ben")];
 /// Their password: no secret, since `--dev` is for trying things out.
 const PASSWORD: &str = "chasqui-demo";
 
+/// Them as the pages are told: `name:password`, apart by spaces.
+pub(super) fn offer() -> String {
+    PEOPLE.map(|(name, _)| format!("{name}:{PASSWORD}")).join(" ")
+}
+
 /// Registers or signs them in; a line for each, with user name, password and access token.
 pub(super) async fn accounts(handle: &ShardHandle) -> Result<String, CommandError> {
     let mut lines = Vec::new();

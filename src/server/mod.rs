@@ -121,6 +121,7 @@ async fn serve(config: &Config, dev: bool) -> Result<(), ServerError> {
         admission: admission.clone(),
         course: told,
         tls: certificate.as_ref().map(Certificate::watch),
+        demo: dev.then(demo::offer),
     };
     let scheme = if certificate.is_some() { "https" } else { "http" };
     let waiting = announcement("waiting for the store on", scheme, &addresses);

@@ -4,7 +4,7 @@ use super::accounts::{append_to_journal, revoke, users_by_id};
 use super::core::{Core, unauthenticated};
 use super::receive;
 use super::registry::Place;
-use crate::chat::{Action, Bounds, CursorMoved, GroupChange, Request};
+use crate::chat::{Action, Bounds, CursorMoved, GroupChange, Request, View};
 use crate::model::{
     Actor, ClientMessageId, Command, CommandError, ContactState, ConversationId, Outcome, Title,
     UserId,
@@ -89,7 +89,7 @@ async fn read<S: Store>(
     let Some(conversation) = super::perform::conversation_of(&command) else {
         return Ok(Outcome::Done);
     };
-    let view = core.owners.view(core, conversation).await?;
+    let view = view_for(core, conversation, actor, &command).await?;
     let now = core.clock.now();
     match command {
         Command::Chat { .. } => {
@@ -119,6 +119,29 @@ async fn read<S: Store>(
         }
         _ => Ok(Outcome::Done),
     }
+}
+
+/// What a command that reads a conversation is judged by.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others tell what is stored")]
+async fn view_for<S: Store>(
+    core: &Core<S>,
+    conversation: ConversationId,
+    actor: Actor,
+    command: &Command,
+) -> Result<Rc<View>, CommandError> {
+    let reached = match command {
+        // Cursors come often, and mostly for entries that this server has told.
+        Command::Read { read, .. } => *read,
+        Command::Ack(acks) => acks.iter().map(|ack| ack.1).max().unwrap_or_default(),
+        // Typing is lost for less.
+        Command::Ephemeral { .. } => return core.owners.view(core, conversation).await,
+        _ => return core.owners.current_view(core, conversation).await,
+    };
+    let known = core.owners.view(core, conversation).await?;
+    if known.covers(actor, reached) {
+        return Ok(known);
+    }
+    core.owners.current_view(core, conversation).await
 }
 
 fn tell_cursor<S: Store>(

@@ -10,7 +10,7 @@ use super::core::{Core, give_back};
 use super::mailbox::Origin;
 use super::workers::Worker;
 use crate::chat::{BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, Owner, Request, View};
-use crate::model::{CommandError, ConversationId, Timestamp};
+use crate::model::{CommandError, ConversationId, Sequence, Timestamp};
 use crate::store::Store;
 use rustc_hash::FxBuildHasher;
 use std::cell::{Cell, RefCell};
@@ -38,7 +38,8 @@ const PARKED_MAX: usize = 50_000;
 /// The most entries that parked owners of a shard remember together, about 80 bytes each.
 const REMEMBERED_MAX: usize = 1_000_000;
 
-type ViewReply = oneshot::Sender<Result<Rc<View>, CommandError>>;
+/// A reader that waits, for a view of the log at least up to a sequence.
+type Waiting = (Sequence, oneshot::Sender<Result<Rc<View>, CommandError>>);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -75,7 +76,7 @@ struct Work {
     queue: VecDeque<Request<Origin>>,
     /// What readers may know; `None` until it is loaded.
     view: Option<Rc<View>>,
-    waiting: Vec<ViewReply>,
+    waiting: Vec<Waiting>,
     state: State,
 }
 
@@ -119,11 +120,39 @@ impl Owners {
         id: ConversationId,
     ) -> Result<Rc<View>, CommandError> {
         let known = self.slots.borrow().get(&id).and_then(|slot| slot.work.borrow().view.clone());
-        if let Some(view) = known {
+        match known {
+            Some(view) => Ok(view),
+            None => self.view_beyond(core, id, Sequence::ZERO).await,
+        }
+    }
+
+    /// What the owner of a conversation knows, and it knows everything that was stored before this was
+    /// asked, by other servers too.
+    pub(super) async fn current_view<S: Store>(
+        &self,
+        core: &Core<S>,
+        id: ConversationId,
+    ) -> Result<Rc<View>, CommandError> {
+        if !core.chat.store().is_shared() {
+            return self.view(core, id).await;
+        }
+        let head = core.chat.store().head(id).await?.sequence;
+        let view = self.view(core, id).await?;
+        if head <= view.head().sequence {
             return Ok(view);
         }
+        self.view_beyond(core, id, head).await
+    }
+
+    /// Waits until the owner of a conversation knows an entry, and has it look if it does not.
+    async fn view_beyond<S: Store>(
+        &self,
+        core: &Core<S>,
+        id: ConversationId,
+        sequence: Sequence,
+    ) -> Result<Rc<View>, CommandError> {
         let (reply, view) = oneshot::channel();
-        self.enter(id, |work| work.waiting.push(reply));
+        self.enter(id, |work| work.waiting.push((sequence, reply)));
         core.reactor.nudge();
         view.await.unwrap_or_else(|_| Err(CommandError::overloaded("the server is stopping")))
     }
@@ -172,9 +201,7 @@ impl Owners {
         for request in queue {
             core.refuse(request.ticket, request.lane, error.clone());
         }
-        for waiting in waiting {
-            drop(waiting.send(Err(error.clone())));
-        }
+        refuse(waiting, error);
     }
 
     /// Whether any conversation has work.
@@ -218,6 +245,12 @@ impl Owners {
             }
         }
         give_back(&mut slots);
+    }
+}
+
+impl Work {
+    fn has_more(&self) -> bool {
+        !self.queue.is_empty() || !self.waiting.is_empty()
     }
 }
 
@@ -275,20 +308,32 @@ impl Slot {
         if !work.waiting.is_empty()
             && let Some(view) = &work.view
         {
-            for waiting in work.waiting.drain(..) {
-                drop(waiting.send(Ok(Rc::clone(view))));
+            let head = view.head().sequence;
+            for (_, reply) in work.waiting.extract_if(.., |(sequence, _)| *sequence <= head) {
+                drop(reply.send(Ok(Rc::clone(view))));
             }
         }
+    }
+
+    /// Whether a reader knows of entries that the owner did not know when it said last what it does.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.work.borrow().waiting.is_empty()
+    }
+
+    /// Refuses the readers that still wait, after the owner has looked.
+    pub(super) fn refuse_readers(&self, error: &CommandError) {
+        let waiting = std::mem::take(&mut self.work.borrow_mut().waiting);
+        refuse(waiting, error);
     }
 
     /// Waits until there is more to do, or the worker is to end.
     pub(super) async fn until_more(&self) {
         std::future::poll_fn(|_| {
             let work = self.work.borrow();
-            if work.queue.is_empty() && !matches!(work.state, State::Parking) {
-                return Poll::Pending;
+            if work.has_more() || matches!(work.state, State::Parking) {
+                return Poll::Ready(());
             }
-            Poll::Ready(())
+            Poll::Pending
         })
         .await;
     }
@@ -306,7 +351,7 @@ impl Slot {
             self.lists.idle.update(|idle| idle.saturating_sub(1));
         }
         let mut work = self.work.borrow_mut();
-        if !work.queue.is_empty() {
+        if work.has_more() {
             work.state = State::Working;
             return Some(owner);
         }
@@ -315,6 +360,12 @@ impl Slot {
         owner.rest();
         work.state = State::Parked { owner, since: now };
         None
+    }
+}
+
+fn refuse(waiting: Vec<Waiting>, error: &CommandError) {
+    for (_, reply) in waiting {
+        drop(reply.send(Err(error.clone())));
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! Invariant: a worker is polled only here, so never while the connections are borrowed.
 
-use super::core::Core;
+use super::core::{Core, overloaded};
 use super::mailbox::Origin;
 use super::owners::Slot;
 use crate::chat::{Answer, Emits, Owner};
@@ -119,7 +119,7 @@ async fn work_off<S: Store>(core: &Core<S>, slot: &Slot, mut owner: Box<Owner<Or
     let mut batch = VecDeque::new();
     loop {
         slot.take(&mut batch);
-        if batch.is_empty() {
+        if batch.is_empty() && !slot.is_behind() {
             if owner.is_unsettled() {
                 // Ends early when a request comes; either way the owner tries again.
                 drop(tokio::time::timeout(RETRY, slot.until_more()).await);
@@ -129,8 +129,13 @@ async fn work_off<S: Store>(core: &Core<S>, slot: &Slot, mut owner: Box<Owner<Or
             }
             slot.take(&mut batch);
         }
+        let mut told = Told { core, slot };
+        if slot.is_behind() {
+            let read = owner.catch_up(&core.chat, &mut told).await;
+            slot.refuse_readers(&read.err().unwrap_or_else(overloaded));
+        }
         let now = core.owners.now.get();
-        owner.commit(&core.chat, now, &mut batch, &mut Told { core, slot }).await;
+        owner.commit(&core.chat, now, &mut batch, &mut told).await;
     }
 }
 

@@ -122,6 +122,13 @@ impl Store for Backend {
         }
     }
 
+    fn is_shared(&self) -> bool {
+        match self {
+            Self::Embedded(store) => store.is_shared(),
+            Self::Scylla(store) => store.is_shared(),
+        }
+    }
+
     delegate! { methods
         fn latest_time() -> Timestamp;
         fn keep_time(now: Timestamp) -> ();

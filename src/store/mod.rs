@@ -37,6 +37,10 @@ pub trait Store: Directory + Log + Cursors + Clone + Send + Sync + 'static {
     /// The number of this store's life: chosen when it was created or restored from a backup.
     fn epoch(&self) -> Epoch;
 
+    /// Whether other processes may append to its logs, too. Then a head is only where a log ended when
+    /// it was read, and [`Appended::Stale`] need not mean a mistake.
+    fn is_shared(&self) -> bool;
+
     /// The latest moment that [`Store::keep_time`] has recorded, zero in a new store. A server's
     /// clock starts no earlier, so that times of entries do not fall behind after a restart.
     fn latest_time(&self) -> impl Future<Output = Result<Timestamp, StoreError>> + Send;

@@ -37,6 +37,10 @@ impl Store for NullStore {
         self.epoch
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn latest_time(&self) -> Result<Timestamp, StoreError> {
         Ok(Timestamp::ZERO)
     }

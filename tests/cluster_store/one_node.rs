@@ -32,6 +32,22 @@ async fn no_kill_of_a_node_or_a_server_loses_doubles_or_reorders_anything() {
     scene.end().await;
 }
 
+/// Neither tells the other of what it stores, and one of them dies every now and then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "starts a node of Apache Cassandra: make cql"]
+async fn no_race_of_two_servers_loses_doubles_reorders_or_hides_anything() {
+    let cassandra = Cassandra::start(1);
+    serving(&cassandra).apply_schema("simple=1");
+    let mut scene = Scene::begin("two servers, one of them killed", &cassandra, 2).await;
+    for _ in 0..4 {
+        scene.expect_progress().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        scene.restart_server().await;
+    }
+    scene.expect_progress().await;
+    scene.end().await;
+}
+
 #[tokio::test]
 #[ignore = "starts a node of Apache Cassandra: make cql"]
 async fn a_server_waits_for_its_database_and_says_why_it_is_not_ready() {

@@ -53,18 +53,15 @@ impl Scene {
         self.load.servers_moved(&self.addresses());
     }
 
-    /// Lets the load come to rest, reads everything back through a new server and judges. No server
-    /// tells what another has stored, so clients are given a fresh one to read from.
+    /// Lets the load come to rest, each client where it is; reads everything back, through a server that
+    /// was started anew and those that were not, and judges.
     pub(crate) async fn end(mut self) -> Report {
         let stall = self.load.longest_stall();
         let seconds = self.began.elapsed().as_secs();
         self.load.rest().await;
-        for server in self.servers.drain(1..) {
-            drop(server);
-        }
         self.restart_server().await;
-        let address = self.servers[0].address();
-        let (histories, logs) = self.load.finish(address).await;
+        let addresses = self.addresses();
+        let (histories, logs) = self.load.finish(&addresses).await;
         let report = checker::check(&histories, &logs);
         let name = self.name;
         println!("{name}: {seconds} s, longest stall {} ms: {report}", stall.as_millis());

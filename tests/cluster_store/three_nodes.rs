@@ -18,10 +18,8 @@ async fn no_fault_of_nodes_loses_doubles_or_reorders_anything() {
     one_is_paused(&cassandra).await;
 }
 
-/// Two servers that write in the same conversations do not keep every promise yet: a client may wait for
-/// entries of the other server's and never come to rest. No target runs this.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "fails: see docs/storage.md, two servers on one keyspace"]
+#[ignore = "needs three nodes of Apache Cassandra: make test-cluster-store"]
 async fn no_race_of_servers_loses_doubles_or_reorders_anything() {
     let cassandra = Cassandra::start(3);
     serving(&cassandra).apply_schema("3");

@@ -133,16 +133,17 @@ impl Load {
         eventually("every send is answered", quiet).await;
     }
 
-    /// Lets the clients come to rest, and reads everything back with new ones.
-    pub(crate) async fn finish(self, address: SocketAddr) -> (Vec<History>, Logs) {
-        let addresses = vec![address];
-        self.orders.send_replace(Orders { addresses, stage: Stage::End });
+    /// Lets the clients come to rest, and reads everything back with new ones, each from the server after
+    /// that of the old one.
+    pub(crate) async fn finish(self, addresses: &[SocketAddr]) -> (Vec<History>, Logs) {
+        self.orders.send_replace(Orders { addresses: addresses.to_vec(), stage: Stage::End });
         let mut histories = Vec::new();
         let mut held: BTreeMap<ConversationId, Vec<Log>> = BTreeMap::new();
-        for (task, person) in self.tasks.into_iter().zip(&self.people) {
+        let next = addresses.iter().cycle().skip(1);
+        for ((task, person), address) in self.tasks.into_iter().zip(&self.people).zip(next) {
             let client = task.await.expect("the client follows the protocol");
             let mut reader = ChatClient::new(person.user, client.token());
-            reader.connect(address).await.expect("the server is up");
+            reader.connect(*address).await.expect("the server is up");
             reader.until("everything is read back", ChatClient::is_settled).await;
             for conversation in reader.conversations() {
                 let first = reader.first_visible(conversation);

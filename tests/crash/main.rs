@@ -61,7 +61,7 @@ async fn run(seed: u64, rounds: u64) {
         server.restart().await;
         load.servers_moved(&[server.address()]);
     }
-    let (histories, logs) = load.finish(server.address()).await;
+    let (histories, logs) = load.finish(&[server.address()]).await;
     let report = checker::check(&histories, &logs);
     println!(
         "crash: {rounds} rounds in {} s, {undone} unsynced changes taken back: {report}",

@@ -14,7 +14,7 @@ const CUTS: usize = 200;
 
 /// Lets a load end, and holds what its clients were told against what the log holds.
 pub(crate) async fn settle(what: &str, load: Load, read_back: std::net::SocketAddr) {
-    let (histories, logs) = load.finish(read_back).await;
+    let (histories, logs) = load.finish(&[read_back]).await;
     let report = checker::check(&histories, &logs);
     println!("{what}: {report}");
     let breaches = report.breaches();

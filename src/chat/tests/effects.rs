@@ -2,10 +2,13 @@
 //! the conversation is loaded again.
 
 use super::{NOW, Ticket, World, actor, log_of, user};
-use crate::chat::{Action, GroupChange, Owner, Request};
-use crate::model::{ClientMessageId, ConversationId, Role, Title, UserId};
+use crate::chat::{Action, Answer, Emits, GroupChange, Owner, Request};
+use crate::model::{
+    ClientMessageId, CommandError, ConversationId, Entry, Outcome, Role, Title, UserId,
+};
 use crate::store::Log;
-use crate::store::faulty::{Fault, Plan};
+use crate::store::faulty::{Call, Fault, Plan};
+use std::rc::Rc;
 
 /// More calls than any of these changes makes of the store.
 const CALLS_MAX: u64 = 24;
@@ -142,4 +145,40 @@ async fn whoever_joins_has_nothing_unread() {
     assert_eq!((chat.unread(), chat.first_visible.get()), (0, 13));
     let early = world.chat.chat(&owner.view(), actor(2)).await.expect("theirs");
     assert_eq!((early.unread(), early.first_visible.get()), (10, 1));
+}
+
+#[tokio::test]
+async fn what_follows_from_another_servers_entry_is_written_before_it_is_told() {
+    let world = World::new().await;
+    let (id, members) = group(&world).await;
+    let load = async || Owner::load(&world.chat, id).await.expect("works").expect("exists");
+    let (mut one, mut other) = (load().await, load().await);
+    world.store().follow(Plan::at(1, Fault::Refuse).only(&["apply_effects"]));
+    let begin = request(GroupChange::Begin { title: title(), members });
+    one.tell_all(&world.chat, NOW, vec![begin]).await;
+    assert_eq!(rows(&world, id).await, (Vec::new(), None, 0), "not by its own server");
+    let mut told = Told { world: &world, written: Vec::new() };
+    other.catch_up(&world.chat, &mut told).await.expect("works");
+    assert_eq!(told.written, [true, true], "when each of the two entries was told");
+    assert_eq!(rows(&world, id).await.0.len(), 3);
+}
+
+/// Notes whether effects had been written whenever an entry is told.
+struct Told<'a> {
+    world: &'a World,
+    written: Vec<bool>,
+}
+
+impl Emits<Ticket> for Told<'_> {
+    fn moved(&mut self, _: &Owner<Ticket>) {}
+
+    fn reply(&mut self, ticket: Ticket, result: Result<Outcome, CommandError>) {
+        panic!("{ticket}: {result:?}");
+    }
+
+    fn entry(&mut self, _: &Entry, _: &Rc<[UserId]>, _: Option<(Ticket, Answer)>) {
+        let calls = self.world.store().calls();
+        let written = |call: &Call| call.method == "apply_effects" && call.fault.is_none();
+        self.written.push(calls.iter().any(written));
+    }
 }

@@ -4,6 +4,7 @@
 mod cursors;
 mod doubt;
 mod effects;
+mod foreign;
 mod groups;
 mod resend;
 mod schedules;

@@ -4,6 +4,7 @@
 //! needs the loop itself runs in `echo`.
 
 mod closing;
+pub(crate) mod crowd;
 mod echo;
 mod entrance;
 mod fairness;
@@ -11,6 +12,7 @@ mod pushes;
 mod requests;
 mod served;
 mod tls;
+mod two_servers;
 
 use super::ConnectionKey;
 use super::connections::{Connections, Event};

@@ -169,6 +169,11 @@ impl Store for Embedded {
         self.inner.epoch
     }
 
+    fn is_shared(&self) -> bool {
+        // Its folder is locked.
+        false
+    }
+
     async fn latest_time(&self) -> Result<Timestamp, StoreError> {
         let time = self.read(|view| view.get(&keys::latest_time())).await?;
         Ok(time.unwrap_or_default())

@@ -28,6 +28,10 @@ impl Store for Scylla {
         self.inner.numbers.epoch
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     operations! {
         fn latest_time() -> Timestamp;
         fn keep_time(now: Timestamp) -> ();

@@ -11,6 +11,7 @@ mod goaway;
 mod healthcheck;
 mod long_poll;
 mod metrics;
+mod pages;
 mod parity;
 mod resume;
 mod shutdown;
