@@ -86,9 +86,11 @@ api: $(VENV)/.installed ## Property-based requests against the REST door by its 
 conformance: $(VENV)/.installed ## RFC 6455 conformance of the WebSocket door
 	scripts/conformance.sh $(VENV)/bin/kosoku
 
-client: client/node_modules/.installed ## The TypeScript client: types, lint, golden vectors, its machines, 1,000 schedules of faults
+client: client/node_modules/.installed ## The TypeScript client: types, lint, sizes, golden vectors, 1,000 schedules of faults, a server killed in mid-chat
+	[[ -n "$${CHASQUI_BIN:-}" ]] || { source scripts/server.sh; build_server; }
 	cd client && npm run --silent check && npm run --silent lint && npm run --silent build
-	node --test target/client/test/*.test.js
+	cd client && npm run --silent generate -- --check && npm run --silent sizes
+	node --test --test-reporter=dot client/out/test/*.test.js
 
 k6: $(VENV)/.installed client/node_modules/.installed ## The codec by its vectors under k6, the scenarios of k6 that are quick
 	scripts/k6.sh $(VENV)/bin/k6

@@ -429,7 +429,8 @@ export class Chat {
   }
 
   #setState(state: ConnectionState): void {
-    if (this.#state.name === 'closed') return;
+    const { name } = this.#state;
+    if (name === 'closed' || (name === 'connecting' && state.name === name)) return;
     this.#state = state;
     this.#emit('state', state);
   }

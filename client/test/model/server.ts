@@ -137,7 +137,7 @@ export class ModelServer {
   /** A SEND that may be stored is: its answer. */
   send(send: SendFrame, from: Connection): ServerFrame {
     const refuse = (code: number, flags: number): ServerFrame => {
-      return { frame: 'ERROR', rid: send.rid, code, flags, retryMs: 100, text: 'refused' };
+      return { frame: 'ERROR', rid: send.rid, code, flags, retryMs: this.world.pick([0, 100]), text: 'refused' };
     };
     const log = this.#logs.get(send.conversation);
     const member = log?.members.get(from.user);
@@ -410,6 +410,7 @@ class Connection implements Peer {
 
   #refuse(rid: number, code: number): void {
     if (code === errorCode.OVERLOADED) this.#held = true;
-    this.#write({ frame: 'ERROR', rid, code, flags: errorFlag.RETRY | errorFlag.NOT_APPLIED, retryMs: 200, text: '' });
+    const retryMs = this.#server.world.pick([0, 200]);
+    this.#write({ frame: 'ERROR', rid, code, flags: errorFlag.RETRY | errorFlag.NOT_APPLIED, retryMs, text: '' });
   }
 }
