@@ -16,5 +16,6 @@ mod parity;
 mod resume;
 mod shutdown;
 mod smoke;
+mod statements;
 mod sync;
 mod tls;
