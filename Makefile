@@ -13,9 +13,9 @@ MODEL := target/model/model
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance client k6 swarm gates fuzz manifests
+CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance client k6 ui swarm gates fuzz manifests
 
-.PHONY: help test run $(CHECKS) model-more cql-tls test-cluster-store proxies-more sabotage idle durable resume floor device copy-drill figures setup
+.PHONY: help test run $(CHECKS) model-more cql-tls test-cluster-store proxies-more sabotage idle durable resume floor device copy-drill figures setup ui-dist
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,12 +86,20 @@ api: $(VENV)/.installed ## Property-based requests against the REST door by its 
 conformance: $(VENV)/.installed ## RFC 6455 conformance of the WebSocket door
 	scripts/conformance.sh $(VENV)/bin/kosoku
 
-client: client/node_modules/.installed ## The TypeScript client: types, lint, golden vectors, its machines, 1,000 schedules of faults
+client: client/node_modules/.installed ## The TypeScript client: types, lint, sizes, golden vectors, 1,000 schedules of faults, a server killed in mid-chat
+	[[ -n "$${CHASQUI_BIN:-}" ]] || { source scripts/server.sh; build_server; }
 	cd client && npm run --silent check && npm run --silent lint && npm run --silent build
-	node --test target/client/test/*.test.js
+	cd client && npm run --silent generate -- --check && npm run --silent sizes
+	node --test --test-reporter=dot client/out/test/*.test.js
 
 k6: $(VENV)/.installed client/node_modules/.installed ## The codec by its vectors under k6, the scenarios of k6 that are quick
 	scripts/k6.sh $(VENV)/bin/k6
+
+ui: ui/node_modules/.installed ## The pages: types, weight, whether what is committed is what the sources make, and in a browser
+	scripts/ui.sh
+
+ui-dist: ui/node_modules/.installed ## Make the pages anew: what the server carries, in ui/dist
+	cd ui && npm run --silent check && npm run --silent build
 
 fuzz: $(CARGO_FUZZ) ## Fuzz the decoders for FUZZ_SECONDS in all
 	PATH="$(abspath $(TOOLS)/bin):$$PATH" scripts/fuzz.sh $(FUZZ_SECONDS)
@@ -149,7 +157,7 @@ figures: release ## Measure every row of the table of performance, or ROWS, into
 	cargo build --quiet --release --features testing,loadtest --bin gauge
 	python3 scripts/figures.py $(ROWS)
 
-setup: $(VENV)/.installed client/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
+setup: $(VENV)/.installed client/node_modules/.installed ui/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 
 $(VENV)/.installed: scripts/requirements.txt
 	@echo "installing the Python test tools into $(VENV)"
@@ -166,6 +174,11 @@ $(PROXIES_VENV)/.installed: scripts/requirements-proxies.txt
 client/node_modules/.installed: client/package.json client/package-lock.json
 	@echo "installing the TypeScript compiler and the linter into client/node_modules"
 	cd client && npm ci --silent --no-audit --no-fund
+	touch $@
+
+ui/node_modules/.installed: ui/package.json ui/package-lock.json
+	@echo "installing what builds and drives the pages into ui/node_modules"
+	cd ui && npm ci --silent --no-audit --no-fund
 	touch $@
 
 $(CARGO_FUZZ):

@@ -6,70 +6,31 @@ import type { ConnectionState } from './connection.ts';
 import { closeCode } from './constants.ts';
 import type { Content } from './content.ts';
 import { layout, textMessage } from './content.ts';
-import type { Clock, Surroundings, WebSocketLike } from './driver.ts';
+import type { Surroundings } from './driver.ts';
 import { Driver } from './driver.ts';
 import type { Command } from './engine.ts';
 import { Engine } from './engine.ts';
-import type {
-  ClientFrame,
-  ConversationId,
-  DeviceId,
-  EntryFrame,
-  MessageId,
-  Sequence,
-  ServerFrame,
-  UserId,
-} from './frames.ts';
+import type { ConversationId, DeviceId, EntryFrame, MessageId, Sequence, UserId } from './frames.ts';
 import { rangeAt } from './ranges.ts';
+import type { ChatEvents, ChatOptions, Outgoing } from './options.ts';
+import { surroundings } from './options.ts';
 import type { Changes, OutboxRow, Store } from './store.ts';
-import { memoryStore, unchanged } from './store.ts';
+import { unchanged } from './store.ts';
 import type { Asked, TabMessage } from './tabs.ts';
 import type { Entry, Timeline } from './timeline.ts';
 import { entryOf, SendError } from './timeline.ts';
 import type { Conversation } from './view.ts';
 import { View } from './view.ts';
 
-export interface ChatOptions {
-  /** Gives an access token, a new one where the last was `expired` or `rejected`. Throws `Unauthorized` to stop. */
-  readonly getToken: Surroundings['getToken'];
-  /** Where everything is kept; in memory if absent. */
-  readonly store?: Store | undefined;
-  /** The global one if absent. Node 20 has none: that of the package `ws` fits. */
-  readonly WebSocket?: (new (url: string, protocol: string) => WebSocketLike) | undefined;
-  /** How many entries to fetch of a conversation that is seen for the first time; 50 if absent. */
-  readonly firstPage?: number | undefined;
-  /** Prints every frame, or tells it. */
-  readonly debug?: boolean | Surroundings['debug'] | undefined;
-  /** For tests. */
-  readonly clock?: Clock | undefined;
-}
-
-export interface ChatEvents {
-  state: ConnectionState;
-  conversations: readonly Conversation[];
-  /** The items of its timeline have changed. */
-  timeline: ConversationId;
-  /** An entry of somebody else is new here: once, and in the order of its conversation. */
-  entry: Entry;
-  /** A message was refused for good. */
-  failed: { readonly conversation: ConversationId; readonly cmid: MessageId; readonly error: SendError };
-  /** The store failed, and the client has stopped. */
-  error: Error;
-}
-
-/** A message on its way. */
-export interface Outgoing {
-  readonly cmid: MessageId;
-  /** Resolves when the server has it; rejects with a `SendError`. Need not be looked at. */
-  readonly settled: Promise<{ readonly sequence: Sequence; readonly sentAt: number }>;
-}
-
 interface Waiting {
   resolve(sent: { readonly sequence: Sequence; readonly sentAt: number }): void;
   reject(error: SendError): void;
 }
 
+const FIRST_PAGE = 50;
 const TYPING_SHOWN_MS = 6_000;
+/** How many of the newest entries are looked through for a message that was settled. */
+const FOUND_WITHIN = 1_000;
 
 export class Chat {
   /** Resolves once the store is read. */
@@ -94,15 +55,10 @@ export class Chat {
 
   /** `url` is the server's: `https://chat.example.org`. Nothing is opened before `connect`. */
   constructor(url: string, options: ChatOptions) {
-    const WebSocket = options.WebSocket ?? (globalThis.WebSocket as ChatOptions['WebSocket']);
-    if (!WebSocket) throw new TypeError('there is no WebSocket here: give one in the options');
-    const { getToken, store = memoryStore(), firstPage = 50, clock = realClock, debug = false } = options;
-    const shown = typeof debug === 'function' ? debug : debug ? print : (): void => undefined;
-    const socketUrl = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/ws`;
-    this.#around = { url: socketUrl, getToken, WebSocket, store, clock, debug: shown };
-    this.#firstPage = firstPage;
+    this.#around = surroundings(url, options);
+    this.#firstPage = options.firstPage ?? FIRST_PAGE;
     this.#view = this.#makeView();
-    const stop = store.tabs?.listen((message) => this.#hear(message as TabMessage));
+    const stop = this.#around.store.tabs?.listen((message) => this.#hear(message as TabMessage));
     if (stop) this.#ends.push(stop);
     this.ready = this.#read();
     this.ready.catch((error: unknown) => this.#broken(error));
@@ -158,7 +114,8 @@ export class Chat {
 
   /** Tries again now, where it waits. */
   reconnect(): void {
-    this.#driver?.handle({ on: 'nudge' });
+    if (this.#driver) this.#driver.handle({ on: 'nudge' });
+    else this.#post({ is: 'nudge' });
   }
 
   /** Waits up to `drain` milliseconds for messages to be sent, then ends this client. */
@@ -237,12 +194,7 @@ export class Chat {
           this.#waiting.get(cmid)?.reject(reason);
           this.#emit('failed', { conversation, cmid, error: reason });
         },
-        settled: (cmid, sequence, sentAt) => {
-          const waiting = this.#waiting.get(cmid);
-          this.#waiting.delete(cmid);
-          if (sequence > 0) waiting?.resolve({ sequence, sentAt });
-          else waiting?.reject(new SendError(0, 'discarded'));
-        },
+        settled: (...settled) => this.#settled(...settled),
       },
       {
         stored: (...page) => this.#stored(...page),
@@ -252,10 +204,24 @@ export class Chat {
   }
 
   async #read(): Promise<void> {
+    const { store } = this.#around;
     this.#isRead = false;
-    this.#view.load(await this.#around.store.load());
+    const gone = this.#view.load(await store.load());
     this.#isRead = true;
     for (const changes of this.#early.splice(0)) this.#view.apply(changes);
+    // Of these another tab learned that they are settled, and ended before it could say so.
+    for (const { cmid, conversation } of gone) {
+      const entries = await store.entries(conversation, 1, NUMBER_MAX, FOUND_WITHIN);
+      const entry = entries.find((each) => each.cmid === cmid);
+      this.#settled(cmid, entry?.sequence ?? (0 as Sequence), entry?.sentAt ?? 0);
+    }
+  }
+
+  #settled(cmid: MessageId, sequence: Sequence, sentAt: number): void {
+    const waiting = this.#waiting.get(cmid);
+    this.#waiting.delete(cmid);
+    if (sequence > 0) waiting?.resolve({ sequence, sentAt });
+    else waiting?.reject(new SendError(0, 'discarded'));
   }
 
   /** Waits until this tab is the one that leads, and connects. */
@@ -267,8 +233,8 @@ export class Chat {
       const release = await store.tabs?.lead();
       if (release) this.#ends.push(release);
       if (this.#state.name === 'closed') return release?.();
+      await this.#read();
       const saved = await store.load();
-      this.#view.load(saved);
       const options = { random: clock.random, firstPage: this.#firstPage, client: 'chasqui-js/0.1.0' };
       this.#driver = this.#makeDriver(new Engine(saved, options));
       this.#listenToNetwork(this.#driver);
@@ -284,7 +250,8 @@ export class Chat {
     return new Driver(engine, this.#around, {
       state: (state) => {
         this.#setState(state);
-        this.#post({ is: 'state', state });
+        // That this tab was closed by itself ends no other.
+        if (state.name !== 'closed' || state.code !== undefined) this.#post({ is: 'state', state });
       },
       changes: (changes) => this.#view.apply(changes),
       stored: (changes) => this.#post({ is: 'changes', changes }),
@@ -367,6 +334,8 @@ export class Chat {
       case 'command':
         if (driver) this.#forOthers.add(message.id);
         return driver?.handle({ on: 'command', id: message.id, command: message.command });
+      case 'nudge':
+        return driver?.handle({ on: 'nudge' });
       case 'hello':
         if (driver) this.#post({ is: 'state', state: this.#state });
     }
@@ -429,7 +398,8 @@ export class Chat {
   }
 
   #setState(state: ConnectionState): void {
-    if (this.#state.name === 'closed') return;
+    const { name } = this.#state;
+    if (name === 'closed' || (name === 'connecting' && state.name === name)) return;
     this.#state = state;
     this.#emit('state', state);
   }
@@ -443,18 +413,4 @@ export class Chat {
   #draw(): number {
     return 1 + Math.floor(this.#around.clock.random() * NUMBER_MAX);
   }
-}
-
-const realClock: Clock = {
-  now: () => Date.now(),
-  random: () => Math.random(),
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-};
-
-function print(direction: 'in' | 'out', frame: ClientFrame | ServerFrame): void {
-  // oxlint-disable-next-line no-console -- what the switch is for
-  console.debug(direction, frame.frame === 'HELLO' ? { ...frame, token: '...' } : frame);
 }

@@ -9,9 +9,7 @@ import type { Engine, EngineEvent } from './engine.ts';
 import type { ClientFrame, ConversationId, ServerFrame, UserId } from './frames.ts';
 import type { Changes, Store } from './store.ts';
 import { both } from './store.ts';
-
-/** Thrown by `getToken`: nobody is signed in any more. Any other error is tried again. */
-export class Unauthorized extends Error {}
+import { Unauthorized } from './unauthorized.ts';
 
 /** What is used of a WebSocket. */
 export interface WebSocketLike {

@@ -197,7 +197,7 @@ export class Engine {
     this.#outbox.synced(this.#stranger ? head : undefined);
     this.#stranger = false;
     for (const [conversation, from] of this.#outbox.behind()) {
-      this.#replica.fetch({ conversation, from, to: 0, why: 'floor' });
+      this.#replica.fetches.lookThrough(conversation, from);
     }
   }
 
@@ -220,7 +220,7 @@ export class Engine {
         this.#outbox.lookedThrough(job.conversation, frame.to);
       }
     } else if (frame.frame === 'ERROR') {
-      if (this.#replica.onFetchRefused(job, frame) && job.why === 'floor') this.#outbox.closed(job.conversation, frame);
+      if (this.#replica.fetches.refused(job, frame) && job.why === 'floor') this.#outbox.closed(job.conversation, frame);
     }
   }
 
@@ -228,7 +228,7 @@ export class Engine {
     const { now, live } = this.#desk;
     switch (command.do) {
       case 'fetch':
-        return this.#replica.fetch({ ...command, why: 'history', command: id });
+        return this.#replica.fetches.add({ ...command, why: 'history', command: id });
       case 'send':
         this.#outbox.put(command.row, command.stored);
         break;

@@ -5,8 +5,9 @@
 //
 //   firstVisible ... [scroll-back]   [first page ...... have] (hole) [ahead]  lastSequence
 
-import { ephemeralKind, errorFlag, limit, syncedFlag } from './constants.ts';
+import { ephemeralKind, syncedFlag } from './constants.ts';
 import type { Desk, Job } from './desk.ts';
+import { Fetches, REFUSED_MS } from './fetches.ts';
 import type {
   ChatRecord,
   ClientFrame,
@@ -35,7 +36,6 @@ interface Sync {
 }
 
 const HOLE_MS = 500;
-const REFUSED_MS = 1_000;
 /** After this long, a cursor that the server has told survives it. */
 const LASTING_MS = 10_000;
 /** Where the server shows less than it told of. */
@@ -49,9 +49,9 @@ export class Replica {
   /** Whether everything the server had is here: nothing is to be synced or fetched. */
   synced = false;
   readonly rows: Map<ConversationId, ConversationRow>;
+  readonly fetches: Fetches;
   readonly #desk: Desk;
   readonly #firstPage: number;
-  #jobs: Job[] = [];
   #sync: Sync | undefined;
   #syncAgain = false;
   #syncAt = Infinity;
@@ -72,6 +72,7 @@ export class Replica {
     // Whatever is in the store is stored.
     const rows = saved.conversations.map((row) => ({ ...row, delivered: row.have as Sequence }));
     this.rows = new Map(rows.map((row) => [row.id, row]));
+    this.fetches = new Fetches(desk, (id) => this.rows.get(id));
   }
 
   /** Whose connection it is. */
@@ -96,7 +97,7 @@ export class Replica {
     }
     for (const row of this.rows.values()) {
       if (row.read > row.readTold) this.#sendRead(row);
-      this.#follow(row, 0);
+      this.fetches.follow(row, 0);
     }
     this.#ack([...this.rows.values()].filter((row) => row.delivered > row.deliveredTold));
     return stranger;
@@ -106,8 +107,7 @@ export class Replica {
     this.#sync = undefined;
     this.#syncAgain = this.synced = false;
     this.#syncAt = Infinity;
-    this.#jobs = this.#jobs.filter((job) => job.why === 'history');
-    for (const job of this.#jobs) job.asked = false;
+    this.fetches.lost();
   }
 
   /** Asks what changed; once more after the SYNC that is under way. */
@@ -155,7 +155,7 @@ export class Replica {
     if (rangeAt(row.held, entry.sequence)) return;
     this.#desk.entry(entry);
     this.#hold(row, entry.sequence, entry.sequence);
-    if (row.have < entry.sequence) this.#follow(row, HOLE_MS * (1 + this.#desk.random()));
+    if (row.have < entry.sequence) this.fetches.follow(row, HOLE_MS * (1 + this.#desk.random()));
   }
 
   onCursor({ conversation, user, delivered, read, readOrd }: CursorFrame): void {
@@ -184,12 +184,6 @@ export class Replica {
     this.#desk.tell({ do: 'typing', conversation, user, active: kind === ephemeralKind.TYPING });
   }
 
-  fetch(job: Pick<Job, 'conversation' | 'from' | 'to' | 'why' | 'command'>): void {
-    const twice = this.#jobs.some(({ why, conversation }) => why === 'floor' && conversation === job.conversation);
-    if (job.why === 'floor' && twice) return;
-    this.#jobs.push({ ...job, notBefore: 0, asked: false });
-  }
-
   /** A range has come whole: it is held, whether or not each sequence of it appeared. */
   onFetched(job: Job, { to, next }: FetchedFrame): boolean {
     const row = this.rows.get(job.conversation);
@@ -198,22 +192,8 @@ export class Replica {
       row.lastSequence = max(row.lastSequence, to);
       this.#hold(row, job.from, end);
     }
-    if (next !== 0) {
-      job.from = next;
-      job.asked = false;
-      return false;
-    }
-    this.#end(job);
-    if (row) this.#follow(row, to < job.to ? SHORT_MS : 0);
-    return true;
-  }
-
-  /** True where it is refused for good. */
-  onFetchRefused(job: Job, { flags, retryMs }: ErrorFrame): boolean {
-    job.asked = false;
-    job.notBefore = this.#desk.now + Math.max(retryMs, REFUSED_MS);
-    if (flags & errorFlag.RETRY) return false;
-    this.#end(job);
+    if (!this.fetches.answered(job, next)) return false;
+    if (row) this.fetches.follow(row, to < job.to ? SHORT_MS : 0);
     return true;
   }
 
@@ -237,8 +217,7 @@ export class Replica {
 
   get wakeAt(): number {
     if (!this.#desk.live) return Infinity;
-    const jobs = this.#room > 0 ? this.#jobs.filter((job) => !job.asked) : [];
-    return Math.min(this.#syncAt, ...jobs.map((job) => job.notBefore));
+    return Math.min(this.#syncAt, this.fetches.wakeAt);
   }
 
   /** Asks for what is due. */
@@ -246,25 +225,8 @@ export class Replica {
     const { now, live } = this.#desk;
     if (!live) return;
     if (now >= this.#syncAt) this.sync();
-    for (const job of this.#jobs) {
-      if (this.#room === 0) break;
-      if (job.asked || now < job.notBefore || this.#isFilled(job)) continue;
-      job.asked = true;
-      const { conversation, from, to } = job;
-      this.#desk.ask({ is: 'fetch', job }, (rid) => ({
-        frame: 'FETCH',
-        rid,
-        conversation,
-        from: from as Sequence,
-        to: to as Sequence,
-      }));
-    }
-    this.synced = !this.#sync && this.#syncAt === Infinity && !this.#jobs.some((job) => job.why === 'hole');
-  }
-
-  /** How many more FETCHes may be open; one of the requests that may be is left for SYNC. */
-  get #room(): number {
-    return limit.READS_MAX - 1 - this.#jobs.filter((job) => job.asked).length;
+    this.fetches.flush();
+    this.synced = !this.#sync && this.#syncAt === Infinity && !this.fetches.hasHoles;
   }
 
   #begin(token: Uint8Array, before?: readonly ClientFrame[]): void {
@@ -285,8 +247,7 @@ export class Replica {
     this.rows.clear();
     this.meta = undefined;
     this.#unstored = [];
-    for (const job of [...this.#jobs]) this.#end(job);
-    for (const [rid, request] of this.#desk.requests) if (request.is === 'fetch') this.#desk.requests.delete(rid);
+    this.fetches.forget();
     this.#desk.reset();
   }
 
@@ -317,7 +278,7 @@ export class Replica {
     else this.#read(row, record.read, record.readOrd);
     if (record.delivered < row.delivered) this.#ack([row]);
     this.#desk.changed(row);
-    this.#follow(row, 0);
+    this.fetches.follow(row, 0);
   }
 
   /** A conversation seen for the first time is followed from its last page on. */
@@ -384,34 +345,6 @@ export class Replica {
     row.held = withRange(row.held, from, to);
     row.have = rangeAt(row.held, row.have + 1)?.[1] ?? row.have;
     this.#desk.changed(row);
-  }
-
-  /** Sees to it that the next hole is fetched, after a while: what is missing may be on its way. */
-  #follow(row: ConversationRow, ms: number): void {
-    const { id, have, lastSequence, held } = row;
-    const known = this.#jobs.find((job) => job.why === 'hole' && job.conversation === id);
-    const notBefore = this.#desk.now + ms;
-    if (known) known.notBefore = Math.min(known.notBefore, notBefore);
-    if (known || have >= lastSequence) return;
-    const ahead = held.find(([from]) => from > have);
-    const to = ahead ? ahead[0] - 1 : lastSequence;
-    this.#jobs.push({ conversation: id, from: have + 1, to, why: 'hole', notBefore, asked: false });
-  }
-
-  /** A hole may have been filled while it was left alone, in part or as a whole. */
-  #isFilled(job: Job): boolean {
-    const row = this.rows.get(job.conversation);
-    if (job.why !== 'hole' || !row) return false;
-    job.from = Math.max(job.from, row.have + 1);
-    if (job.from <= job.to) return false;
-    this.#end(job);
-    this.#follow(row, 0);
-    return true;
-  }
-
-  #end(job: Job): void {
-    this.#jobs = this.#jobs.filter((other) => other !== job);
-    if (job.command !== undefined) this.#desk.tell({ do: 'done', command: job.command });
   }
 
   /** The last page was read. The epoch is stored no sooner: until then floors may be those of another one. */

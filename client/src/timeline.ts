@@ -153,7 +153,7 @@ export class Timeline {
   /** Whether scrolling back finds more. */
   get hasOlder(): boolean {
     const row = this.#source.row(this.#id);
-    return row !== undefined && (this.#bottom ?? EVERYTHING) > row.firstVisible;
+    return row !== undefined && this.#bottom !== undefined && this.#bottom > row.firstVisible;
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -190,7 +190,7 @@ export class Timeline {
       this.#source.stored(this.#id, start, have, again === undefined ? PAGE : EVERYTHING),
     ]);
     if (this.#bottom !== bottom) return;
-    this.#bottom = last.length < PAGE ? start : Math.min(bottom, ...last.map((entry) => entry.sequence));
+    this.#bottom = last.length < PAGE ? start : Math.min(bottom, last.at(-1)?.sequence ?? bottom);
     this.add([...ahead, ...last]);
   }
 
@@ -211,7 +211,8 @@ export class Timeline {
 
   /** The ord of the last entry up to a position; 0 if there is none. */
   ordAt(upTo: number): number {
-    return Math.max(0, ...this.#entries.filter((entry) => entry.sequence <= upTo).map((entry) => entry.ord));
+    const within = this.#entries.filter((entry) => entry.sequence <= upTo);
+    return within.at(-1)?.ord ?? 0;
   }
 
   /** Forgets everything. */

@@ -79,15 +79,18 @@ export class View {
     this.#pages = pages;
   }
 
-  /** Shows what a store holds. */
-  load(saved: Saved): void {
+  /** Shows what a store holds; the rows of the outbox that are there no more. */
+  load(saved: Saved): readonly OutboxRow[] {
     const { meta, conversations, outbox } = saved;
-    this.outbox.clear();
+    const kept = new Set(outbox.map(({ cmid }) => cmid));
+    const gone = [...this.outbox.values()].filter(({ cmid }) => !kept.has(cmid));
+    gone.forEach(({ cmid }) => this.outbox.delete(cmid));
     for (const { id, have } of conversations) {
       if (!this.#untold.has(id)) this.#untold.set(id, { upTo: have, ahead: new Map() });
     }
     this.apply({ reset: false, meta, conversations, entries: [], outbox, settled: [] });
     for (const [id, timeline] of this.#timelines) if (this.#rows.has(id)) void timeline.load();
+    return gone;
   }
 
   /** Newest first; those that were left are not among them. */
@@ -147,10 +150,10 @@ export class View {
       touched.add(row.id);
     }
     for (const row of changes.outbox) {
-      this.outbox.delete(row.cmid);
+      const before = this.outbox.get(row.cmid);
       this.outbox.set(row.cmid, row);
       touched.add(row.conversation);
-      if (row.error) this.#tell.failed(row);
+      if (row.error && !before?.error) this.#tell.failed(row);
     }
     for (const { cmid, sequence, sentAt } of changes.settled) {
       const row = this.outbox.get(cmid);

@@ -7,7 +7,12 @@ use crate::model::{
     Membership, Outcome, Settings, Timestamp, UserId,
 };
 use crate::store::{Store, StoreError};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::HashMap;
+
+/// How many conversations are read at once where several are shown: several reads each, which a
+/// database answers after a way through the network.
+pub(super) const SHOWN_AT_ONCE: usize = 16;
 
 /// One conversation of a user, before anything is read about it that is not in one of the user's
 /// own rows.
@@ -150,8 +155,9 @@ impl<S: Store> Chat<S> {
         listed.truncate(limit);
         let next = listed.last().filter(|_| more).map(Listed::rank);
         let mut chats = Vec::with_capacity(listed.len());
-        for listed in &listed {
-            chats.extend(self.show(listed).await?);
+        let mut shown = stream::iter(&listed).map(|l| self.show(l)).buffered(SHOWN_AT_ONCE);
+        while let Some(shown) = shown.try_next().await? {
+            chats.extend(shown);
         }
         Ok(Outcome::Chats { chats, next })
     }

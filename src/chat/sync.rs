@@ -5,11 +5,13 @@
 //! way, so that it covers no change that was not yet visible or that a crash can undo. What changed
 //! after that moment is also looked at once more after the last of several pages.
 
-use super::list::Listed;
+use super::list::{Listed, SHOWN_AT_ONCE};
 use super::token::{Step, SyncToken, Walk};
 use super::{Chat, fetch};
 use crate::model::{self, Actor, CommandError, Outcome, Synced, Timestamp};
 use crate::store::{Store, StoreError};
+use futures_util::stream::{self, StreamExt};
+use std::pin::pin;
 use std::time::Duration;
 
 /// More than cursors wait for being written and synced, with room for clocks of several servers and for
@@ -60,9 +62,12 @@ impl<S: Store> Chat<S> {
         let mut step = queue.walk.step;
         let newest = queue.newest.iter().map(|l| (l, Step::Newest(l.active_at(), l.id())));
         let moved = queue.moved.iter().map(|l| (l, Step::Moved(Some(l.id()))));
+        let all = stream::iter(newest.chain(moved));
+        let show = async |(listed, reached)| (self.show(listed).await, reached);
+        let mut shown = pin!(all.map(show).buffered(SHOWN_AT_ONCE));
         let mut more = false;
-        for (listed, reached) in newest.chain(moved) {
-            let shown = self.show(listed).await?;
+        while let Some((shown, reached)) = shown.next().await {
+            let shown = shown?;
             let bytes = shown.as_ref().map_or(0, record_bytes);
             if page.len() == limit || (bytes > bytes_left && !page.is_empty()) {
                 more = true;

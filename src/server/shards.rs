@@ -28,6 +28,8 @@ pub(super) struct Doors {
     pub(super) course: watch::Receiver<listener::Course>,
     /// What they are encrypted with.
     pub(super) tls: Option<watch::Receiver<Arc<ServerConfig>>>,
+    /// Whom the pages offer for trying things out.
+    pub(super) demo: Option<String>,
 }
 
 /// What one thread is given.
@@ -65,7 +67,8 @@ impl Threads {
     ) -> Result<Self, ServerError> {
         let handle = &doors.handle;
         let (told, news) = mpsc::unbounded_channel();
-        let router = rest::router(handle.clone(), &rest_settings(config, services.identity.jwks()));
+        let settings = rest_settings(config, services.identity.jwks(), doors.demo.clone());
+        let router = rest::router(handle.clone(), &settings);
         let mut handles = Vec::with_capacity(places.len());
         let mut counters = Vec::with_capacity(places.len());
         for (index, (seat, listeners)) in places.into_iter().enumerate() {
@@ -188,11 +191,12 @@ pub(super) fn listener_settings(
     }
 }
 
-fn rest_settings(config: &Config, jwks: &str) -> rest::Settings {
+fn rest_settings(config: &Config, jwks: &str, demo: Option<String>) -> rest::Settings {
     rest::Settings {
         body_bytes_max: to_usize(config.http.body_bytes_max),
         request_timeout: config.http.request_timeout,
         jwks: jwks.into(),
+        demo,
     }
 }
 

@@ -137,7 +137,7 @@ export class ModelServer {
   /** A SEND that may be stored is: its answer. */
   send(send: SendFrame, from: Connection): ServerFrame {
     const refuse = (code: number, flags: number): ServerFrame => {
-      return { frame: 'ERROR', rid: send.rid, code, flags, retryMs: 100, text: 'refused' };
+      return { frame: 'ERROR', rid: send.rid, code, flags, retryMs: this.world.pick([0, 100]), text: 'refused' };
     };
     const log = this.#logs.get(send.conversation);
     const member = log?.members.get(from.user);
@@ -215,7 +215,9 @@ export class ModelServer {
     const everything = epoch === undefined || all === 1;
     const changed = [...this.#logs.values()].filter((log) => {
       const member = log.members.get(user);
-      return member && (everything ? member.until === Infinity : member.version > since);
+      if (!member || everything) return member?.until === Infinity;
+      // What a crash could undo is listed, and no token covers it.
+      return member.version > since || member.read > member.durable.read || member.delivered > member.durable.delivered;
     });
     const page = changed.slice(at, at + PAGE_RECORDS);
     const more = at + PAGE_RECORDS < changed.length;
@@ -410,6 +412,7 @@ class Connection implements Peer {
 
   #refuse(rid: number, code: number): void {
     if (code === errorCode.OVERLOADED) this.#held = true;
-    this.#write({ frame: 'ERROR', rid, code, flags: errorFlag.RETRY | errorFlag.NOT_APPLIED, retryMs: 200, text: '' });
+    const retryMs = this.#server.world.pick([0, 200]);
+    this.#write({ frame: 'ERROR', rid, code, flags: errorFlag.RETRY | errorFlag.NOT_APPLIED, retryMs, text: '' });
   }
 }

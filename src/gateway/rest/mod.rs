@@ -1,4 +1,4 @@
-//! The REST API: every path, and what surrounds all of them.
+//! The REST API: every path, and what surrounds all of them and the pages beside them.
 //!
 //! Each handler reads a request into a command, asks the core and renders the outcome; it decides
 //! nothing. Around them stand the limits of every request: a size, a time, and answers that are
@@ -28,6 +28,7 @@ mod waiting;
 pub use problem::Problem;
 pub use waiting::waiting;
 
+use super::pages;
 use crate::model::{Actor, Command, ErrorCode, Outcome};
 use crate::shard::ShardHandle;
 use axum::Router;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// The public keys of the access tokens, as a JSON Web Key Set.
     pub jwks: Arc<str>,
+    /// Whom the pages offer for trying things out, as `name:password`, apart by spaces.
+    pub demo: Option<String>,
 }
 
 /// What every handler shares: the way to the core.
@@ -77,7 +80,7 @@ impl Gate {
     }
 }
 
-/// The whole REST API as one service.
+/// The whole REST API and the pages as one service.
 pub fn router(shard: ShardHandle, settings: &Settings) -> Router {
     let (polls, poll_document) = polls().split_for_parts();
     let (routes, mut document) = requests().split_for_parts();
@@ -89,6 +92,7 @@ pub fn router(shard: ShardHandle, settings: &Settings) -> Router {
     routes
         .layer(middleware::from_fn_with_state(patience, limit_time))
         .merge(polls.layer(middleware::from_fn_with_state(poll_patience, limit_time)))
+        .merge(pages::routes(settings.demo.as_deref()))
         .fallback(|| std::future::ready(unknown_path()))
         .method_not_allowed_fallback(|| std::future::ready(unknown_method()))
         .layer(DefaultBodyLimit::max(settings.body_bytes_max))

@@ -2,9 +2,9 @@
 
 use super::ground::with_schema;
 use super::{Caps, Options, Scylla, Stats};
-use crate::model::ConversationId;
-use crate::store::conformance::samples::{append, at, everything, log};
-use crate::store::{Append, Appended, Direction, Log, Range};
+use crate::model::{ConversationId, Cursor};
+use crate::store::conformance::samples::{advance, append, at, everything, log};
+use crate::store::{Append, Appended, Cursors, Direction, Log, Range};
 
 /// The statements sent since `before`: reads, writes, conditional ones.
 fn sent(store: &Scylla, before: Stats) -> (u64, u64, u64) {
@@ -97,6 +97,28 @@ async fn a_head_is_one_read() {
             assert_eq!(sent(store, before), (reads, 0, 0));
         }
         assert_eq!(store.heads(Vec::new()).await, Ok(Vec::new()));
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a CQL server: make cql"]
+async fn the_cursors_of_a_user_are_one_write() {
+    with_two(async |store, _| {
+        for logs in [1, 20] {
+            let reached = |number| {
+                let cursor = Cursor { delivered: at(9), read: at(9), ..Cursor::default() };
+                advance(1, number, cursor)
+            };
+            let before = store.stats();
+            assert_eq!(store.advance_cursors((1..=logs).map(reached).collect()).await, Ok(()));
+            assert_eq!(sent(&store, before), (0, 1, 0), "in {logs} conversations");
+        }
+        let before = store.stats();
+        let of_two =
+            (1..=2).map(|user| advance(user, 1, Cursor { read: at(10), ..Cursor::default() }));
+        assert_eq!(store.advance_cursors(of_two.collect()).await, Ok(()));
+        assert_eq!(sent(&store, before), (0, 2, 0), "of two users");
     })
     .await;
 }

@@ -95,6 +95,7 @@ impl Api {
             body_bytes_max: BODY_BYTES_MAX,
             request_timeout: Duration::from_secs(10),
             jwks: r#"{"keys":[]}"#.into(),
+            demo: None,
         };
         Self { router: router(shard.clone(), &settings), shard }
     }
