@@ -5,6 +5,7 @@
 # Screenshots go to target/ui/screenshots.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/server.sh
 
 command -v chromium >/dev/null || apt-get install --yes --quiet chromium >/dev/null || {
   echo "chromium is missing and could not be installed: install it"
@@ -12,7 +13,7 @@ command -v chromium >/dev/null || apt-get install --yes --quiet chromium >/dev/n
 }
 (cd ui && npm run --silent check && npm run --silent compare && npm run --silent tests)
 if [[ -z "${CHASQUI_BIN:-}" ]]; then
-  cargo build --quiet --bin chasqui
+  build_server
   export CHASQUI_BIN=target/debug/chasqui
 fi
-node --test --test-reporter spec ui/.tests/
+node --test --test-reporter spec --test-concurrency 2 ui/.tests/

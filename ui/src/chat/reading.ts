@@ -5,7 +5,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Timeline, TimelineItem } from '@chasqui/client/index';
 
 /** How much is loaded, and drawn in addition, at a time. */
-const PAGE = 100;
+const PAGE = 200;
 /** The most that is drawn. */
 const ROWS_MAX = 600;
 /** More is drawn while less than so many screens are left. */
