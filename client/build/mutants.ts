@@ -14,10 +14,10 @@ interface Mutant {
 
 const MUTANTS: readonly Mutant[] = [
   {
-    bug: 'the floor is computed anew for each connection',
+    bug: 'the floor follows the head for as long as a message waits',
     file: 'engine',
-    from: 'this.#outbox.welcome(',
-    to: 'this.#outbox.lookedThrough(11, this.#replica.rows.get(11)?.lastSequence ?? 0); this.#outbox.welcome(',
+    from: 'this.#outbox.flush();',
+    to: 'for (const { id, lastSequence } of this.#replica.rows.values()) this.#outbox.lookedThrough(id, lastSequence); this.#outbox.flush();',
   },
   {
     bug: 'a message is sent before it is stored',

@@ -114,7 +114,8 @@ export class Chat {
 
   /** Tries again now, where it waits. */
   reconnect(): void {
-    this.#driver?.handle({ on: 'nudge' });
+    if (this.#driver) this.#driver.handle({ on: 'nudge' });
+    else this.#post({ is: 'nudge' });
   }
 
   /** Waits up to `drain` milliseconds for messages to be sent, then ends this client. */
@@ -249,7 +250,8 @@ export class Chat {
     return new Driver(engine, this.#around, {
       state: (state) => {
         this.#setState(state);
-        this.#post({ is: 'state', state });
+        // That this tab was closed by itself ends no other.
+        if (state.name !== 'closed' || state.code !== undefined) this.#post({ is: 'state', state });
       },
       changes: (changes) => this.#view.apply(changes),
       stored: (changes) => this.#post({ is: 'changes', changes }),
@@ -332,6 +334,8 @@ export class Chat {
       case 'command':
         if (driver) this.#forOthers.add(message.id);
         return driver?.handle({ on: 'command', id: message.id, command: message.command });
+      case 'nudge':
+        return driver?.handle({ on: 'nudge' });
       case 'hello':
         if (driver) this.#post({ is: 'state', state: this.#state });
     }

@@ -17,7 +17,7 @@ export type TabMessage =
   | { readonly is: 'done'; readonly id: number }
   /** To the leader. Ids are drawn at random, so that they differ between tabs. */
   | { readonly is: 'command'; readonly id: number; readonly command: Command }
-  | { readonly is: 'hello' };
+  | { readonly is: 'hello' | 'nudge' };
 
 /** A command without an answer. */
 export interface Asked {

@@ -233,3 +233,13 @@ test('scroll-back is fetched by command, over a new connection if need be', () =
   assert.deepEqual(row(bench)?.held, [[6, 20]]);
   assert.ok(bench.effects.some((effect) => effect.do === 'done' && effect.command === command));
 });
+
+test('ACK is repeated on the next connection until a SYNC confirms it', () => {
+  const bench = new Bench();
+  bench.online(3);
+  bench.lost();
+  bench.pass(bench.state.name === 'waiting' ? bench.state.retryInMs : 0);
+  bench.dial();
+  bench.welcome();
+  assert.deepEqual(bench.last('ACK').items, [[CHAT, 3]]);
+});

@@ -88,8 +88,11 @@ test('what a leader settled and did not live to tell is settled for the tab that
   let mute = false;
   const { tabs } = silent;
   assert.ok(tabs);
+  const states: string[] = [];
   const post = (message: unknown): void => {
-    if (!mute || (message as { is: string }).is !== 'changes') tabs.post(message);
+    const { is, state } = message as { is: string; state?: { name: string } };
+    if (is === 'state') states.push(state?.name ?? '');
+    if (!mute || is !== 'changes') tabs.post(message);
   };
   const leader = newChat(server, ana, { ...silent, tabs: { ...tabs, post } });
   await leader.connect();
@@ -100,6 +103,7 @@ test('what a leader settled and did not live to tell is settled for the tab that
   const { settled } = follower.send(where, 'hello');
   await until('the leader has it', () => leader.conversation(where)?.lastSequence === 1);
   await leader.close();
+  assert.ok(!states.includes('closed'), 'that one tab is closed ends no other');
   assert.equal((await settled).sequence, 1);
   await follower.close();
 });
