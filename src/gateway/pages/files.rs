@@ -1,7 +1,7 @@
 //! The files of the pages. Made by `ui/build.mjs`; not to be edited.
 
 super::embed! {
-    "assets/chat-52HGV74F.js";
+    "assets/chat-3RHY6IGQ.js";
     "assets/chat-AGV6O4WT.css";
     "assets/chunk-Y6SHYY4D.js";
     "assets/console-CEVCG4EP.js";

@@ -66,7 +66,9 @@ function connect(): void {
   conversations.value = [];
   started.on('state', (state) => {
     connection.value = state;
-    if (state.name === 'closed' && chat.value === started) void end(CLOSED[state.code ?? 0] ?? 'You were signed out.');
+    // Without a code it was closed here.
+    if (state.name !== 'closed' || state.code === undefined || chat.value !== started) return;
+    void end(CLOSED[state.code] ?? 'You were signed out.');
   });
   started.on('conversations', (list) => (conversations.value = list));
   chat.value = started;
@@ -97,13 +99,13 @@ export async function login(username: string, password: string): Promise<void> {
   connect();
 }
 
-/** Signs out and forgets everything that is kept here. */
+/** Signs out and forgets everything that is kept here; only then may somebody else sign in. */
 export async function logout(): Promise<void> {
   const name = storeName();
-  await end('');
-  // Without a network the server learns of it when the tokens run out.
-  await account.logout().catch(() => undefined);
+  await chat.value?.close();
+  await account.logout();
   if (globalThis.indexedDB) await deleteIdbStore(name);
+  await end('');
 }
 
 function deviceName(): string {
