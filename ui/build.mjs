@@ -4,6 +4,7 @@
 //   node build.mjs --compare  fails unless both are what the sources make
 //   node build.mjs --tests    bundles test/*.test.ts into .tests, within reach of node_modules
 
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +16,7 @@ const root = dirname(fileURLToPath(import.meta.url));
 const dist = join(root, 'dist');
 const list = join(root, '../src/gateway/pages/files.rs');
 
-const PAGES = ['console'];
+const PAGES = ['chat', 'console'];
 
 /** The whole of the pages, gzipped, may have so many bytes: what every visitor pays is on this bill. */
 const BUDGET = 60_000;
@@ -74,7 +75,20 @@ async function make() {
     files.set(`${name}.html`, Buffer.from(page));
   }
   files.set('icon.svg', await readFile(join(root, 'src/shared/icon.svg')));
+  files.set('manifest.webmanifest', await readFile(join(root, 'src/chat/manifest.webmanifest')));
+  files.set('sw.js', await worker(files, entries.chat));
   return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The service worker, which knows what the chat consists of. */
+async function worker(files, { script, style, chunks }) {
+  const parts = ['chat.html', script, style, ...chunks, 'icon.svg', 'manifest.webmanifest'];
+  const hash = createHash('sha256');
+  for (const path of parts) hash.update(files.get(path));
+  const paths = parts.map((path) => `/${path === 'chat.html' ? '' : path}`);
+  const define = { PARTS: JSON.stringify(paths), VERSION: JSON.stringify(hash.digest('hex').slice(0, 8)) };
+  const { outputFiles } = await build({ ...common, entryPoints: ['src/chat/worker.ts'], define, minify: true, write: false });
+  return Buffer.from(outputFiles[0].contents);
 }
 
 function compress(bytes) {

@@ -1,7 +1,8 @@
 //! The two people of `serve --dev`, ready to chat.
 
 use crate::model::{
-    Command, CommandError, DeviceName, DisplayName, ErrorCode, Outcome, Password, Username,
+    Command, CommandError, DeviceName, DisplayName, ErrorCode, Outcome, Password, SignedIn,
+    Username,
 };
 use crate::shard::ShardHandle;
 
@@ -16,13 +17,22 @@ pub(super) fn offer() -> String {
     PEOPLE.map(|(name, _)| format!("{name}:{PASSWORD}")).join(" ")
 }
 
-/// Registers or signs them in; a line for each, with user name, password and access token.
-pub(super) async fn accounts(handle: &ShardHandle) -> Result<String, CommandError> {
+/// Registers or signs them in and opens their chat; a line for each with user name, password and access
+/// token, and one with the page of each at `origin`.
+pub(super) async fn accounts(handle: &ShardHandle, origin: &str) -> Result<String, CommandError> {
     let mut lines = Vec::new();
+    let mut actors = Vec::new();
     for (name, display_name) in PEOPLE {
-        let token = sign_in(handle, name, display_name).await?;
+        let SignedIn { actor, access_token, .. } = sign_in(handle, name, display_name).await?;
+        let token = access_token.as_str();
         lines.push(format!("demo user {name} password {PASSWORD} token {token}\n"));
+        actors.push(actor);
     }
+    if let [one, other] = actors[..] {
+        handle.execute(Some(one), Command::CreateDirect { user: other.user }).await?;
+    }
+    let pages = PEOPLE.map(|(name, _)| format!("{origin}/?as={name}"));
+    lines.push(format!("they chat at {}\n", pages.join(" and ")));
     Ok(lines.concat())
 }
 
@@ -30,7 +40,7 @@ async fn sign_in(
     handle: &ShardHandle,
     name: &str,
     display_name: &str,
-) -> Result<String, CommandError> {
+) -> Result<SignedIn, CommandError> {
     let invalid = || CommandError::new(ErrorCode::Internal, "a demo account is not valid");
     let username = Username::new(name).ok_or_else(invalid)?;
     let password = Password::new(PASSWORD).ok_or_else(invalid)?;
@@ -49,5 +59,5 @@ async fn sign_in(
         registered => registered?,
     };
     let Outcome::SignedIn(signed_in) = outcome else { return Err(invalid()) };
-    Ok(signed_in.access_token.as_str().into())
+    Ok(signed_in)
 }

@@ -141,8 +141,7 @@ async fn serve(config: &Config, dev: bool) -> Result<(), ServerError> {
     let pending = store.pending().await?;
     handle.recover(pending.iter().map(|pending| pending.conversation));
     let upkeep = tokio::spawn(upkeep::run(chat.clone(), clock.clone()));
-    let demo =
-        if dev { demo::accounts(&handle).await.map_err(ServerError::Demo)? } else { String::new() };
+    let demo = try_out(dev, &handle, scheme, &addresses).await?;
     tokio::spawn(certificate::reload_at(hangup, certificate));
     let announced = metrics.as_ref().map(metrics::Door::to_string).unwrap_or_default();
     if let Some(door) = metrics {
@@ -176,6 +175,18 @@ async fn serve(config: &Config, dev: bool) -> Result<(), ServerError> {
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Makes the demo accounts ready, where they are wanted; what is said of them.
+async fn try_out(
+    dev: bool,
+    handle: &ShardHandle,
+    scheme: &str,
+    addresses: &[SocketAddr],
+) -> Result<String, ServerError> {
+    let Some(address) = addresses.first().filter(|_| dev) else { return Ok(String::new()) };
+    let origin = format!("{scheme}://{address}");
+    demo::accounts(handle, &origin).await.map_err(ServerError::Demo)
 }
 
 /// A line for each address, with the ports that 0 stood for.

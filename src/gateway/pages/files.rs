@@ -1,8 +1,14 @@
 //! The files of the pages. Made by `ui/build.mjs`; not to be edited.
 
 super::embed! {
+    "assets/chat-5NOU3EHO.js";
+    "assets/chat-AGV6O4WT.css";
+    "assets/chunk-Y6SHYY4D.js";
+    "assets/console-CEVCG4EP.js";
     "assets/console-EF5KJUU7.css";
-    "assets/console-IBJWO7TO.js";
+    "chat.html";
     "console.html";
     "icon.svg";
+    "manifest.webmanifest";
+    "sw.js";
 }

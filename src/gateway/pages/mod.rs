@@ -126,9 +126,12 @@ impl Page {
     }
 }
 
-/// Where a file is shown: a document under its name alone.
+/// Where a file is shown: a document under its name alone, and the chat before all.
 fn place(path: &str) -> String {
-    format!("/{}", path.strip_suffix(".html").unwrap_or(path))
+    match path.strip_suffix(".html") {
+        Some("chat") => "/".to_owned(),
+        name => format!("/{}", name.unwrap_or(path)),
+    }
 }
 
 /// Whether the client takes this content coding: it names it, and not with a weight of 0.
@@ -163,6 +166,7 @@ fn media_type(path: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("webmanifest") => "application/manifest+json",
         Some("md") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }

@@ -13,10 +13,21 @@ fn committed(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_browser_is_shown_the_console_and_what_belongs_to_it() {
+async fn a_browser_is_shown_the_pages_and_what_belongs_to_them() {
     let server = TestServer::start().await;
     let stranger = Rest::new(server.address());
-    let page = stranger.get("/console").await;
+    for (path, file) in [("/", "ui/dist/chat.html"), ("/console", "ui/dist/console.html")] {
+        check_document(&stranger, path, file).await;
+    }
+    assert_eq!(
+        stranger.get("/docs/protocol.md").await.ok(),
+        committed("docs/protocol.md").as_str()
+    );
+}
+
+/// A document is what is committed, holds to the policy, and all it refers to is there.
+async fn check_document(stranger: &Rest, path: &str, file: &str) {
+    let page = stranger.get(path).await;
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     assert_eq!(page.headers["x-content-type-options"], "nosniff");
     assert_eq!(page.headers["cache-control"], "no-cache");
@@ -24,11 +35,10 @@ async fn a_browser_is_shown_the_console_and_what_belongs_to_it() {
     assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
     let html = page.ok();
     let html = html.as_str().expect("text");
-    assert_eq!(html, committed("ui/dist/console.html"));
+    assert_eq!(html, committed(file));
 
-    let paths = html.split('"').filter(|part| part.starts_with('/'));
     let mut scripts = 0;
-    for path in paths {
+    for path in html.split('"').filter(|part| part.starts_with('/')) {
         let part = stranger.get(path).await;
         assert!(part.status.is_success(), "{path}");
         let kept = part.headers["cache-control"].to_str().expect("text").contains("immutable");
@@ -36,10 +46,6 @@ async fn a_browser_is_shown_the_console_and_what_belongs_to_it() {
         scripts += usize::from(part.headers["content-type"] == "text/javascript; charset=utf-8");
     }
     assert!(scripts > 0, "{html}");
-    assert_eq!(
-        stranger.get("/docs/protocol.md").await.ok(),
-        committed("docs/protocol.md").as_str()
-    );
 }
 
 #[tokio::test]

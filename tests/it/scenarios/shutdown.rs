@@ -228,7 +228,15 @@ async fn dev_prints_two_people_who_can_chat() {
         .collect();
     assert_eq!(tokens.len(), 2, "{stdout}");
     for token in tokens {
-        Rest::with_token(server.address(), token).get("/user/profile").await.ok();
+        let rest = Rest::with_token(server.address(), token);
+        rest.get("/user/profile").await.ok();
+        let chats = rest.get("/chats").await.ok();
+        let kinds = chats["items"].as_array().expect("a list").iter().map(|chat| &chat["kind"]);
+        assert!(kinds.into_iter().any(|kind| kind == "direct"), "their chat is there: {chats}");
         Peer::connect(server.address(), token).await.round_trip().await;
+    }
+    for name in ["ana", "ben"] {
+        let page = format!("http://{}/?as={name}", server.address());
+        assert!(stdout.contains(&page), "{stdout}");
     }
 }
