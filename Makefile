@@ -13,7 +13,7 @@ MODEL := target/model/model
 FUZZ_SECONDS ?= 60
 export CHASQUI_CRASH_ROUNDS ?= 50
 
-CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance client k6 ui swarm gates fuzz manifests
+CHECKS := fmt lint doc tidy unit model integration cql crash proxies tour api conformance client second-client k6 ui swarm gates fuzz manifests
 
 .PHONY: help test run $(CHECKS) model-more cql-tls test-cluster-store proxies-more sabotage idle durable resume floor device copy-drill figures setup ui-dist
 
@@ -91,6 +91,9 @@ client: client/node_modules/.installed ## The TypeScript client: types, lint, si
 	cd client && npm run --silent check && npm run --silent lint && npm run --silent build
 	cd client && npm run --silent generate -- --check && npm run --silent sizes
 	node --test --test-reporter=dot client/out/test/*.test.js
+
+second-client: ## A client in Python, written from its specification, through cuts, kills and a restore
+	scripts/second_client.sh
 
 k6: $(VENV)/.installed client/node_modules/.installed ## The codec by its vectors under k6, the scenarios of k6 that are quick
 	scripts/k6.sh $(VENV)/bin/k6
