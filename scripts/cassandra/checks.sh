@@ -6,6 +6,6 @@ cd "$(dirname "$0")/../.."
 
 cargo test --quiet --lib -- store::scylla shard::tests::on_cql --ignored --test-threads 4
 cargo test --quiet --test store_copy -- --ignored --test-threads 1
-cargo test --quiet --test it parity -- --test-threads 2
+cargo test --quiet --test it -- parity smoke scenarios::chats --test-threads 2
 cargo test --quiet --test it statements -- --ignored
 CHASQUI_CRASH_ROUNDS=${CHASQUI_CQL_CRASH_ROUNDS:-5} cargo test --quiet --test crash -- --nocapture
