@@ -9,6 +9,8 @@ import { unchanged } from './store.ts';
 /** A part of a log to be fetched. */
 export interface Job {
   readonly conversation: ConversationId;
+  /** Where it began. */
+  readonly first: number;
   /** Moves up page by page. */
   from: number;
   /** 0 for the head. */

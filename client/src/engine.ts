@@ -217,7 +217,7 @@ export class Engine {
   #onFetchAnswer({ job }: Extract<Request, { is: 'fetch' }>, frame: ServerFrame): void {
     if (frame.frame === 'FETCHED') {
       if (this.#replica.onFetched(job, frame) && job.why === 'floor') {
-        this.#outbox.lookedThrough(job.conversation, frame.to);
+        this.#outbox.lookedThrough(job.conversation, job.first, frame.to);
       }
     } else if (frame.frame === 'ERROR') {
       if (this.#replica.fetches.refused(job, frame) && job.why === 'floor') this.#outbox.closed(job.conversation, frame);

@@ -34,8 +34,8 @@ export class Fetches {
     return limit.READS_MAX - 1 - this.#jobs.filter((job) => job.asked).length;
   }
 
-  add(job: Omit<Job, 'notBefore' | 'asked'>, notBefore = 0): void {
-    this.#jobs = [...this.#jobs, { ...job, notBefore, asked: false }];
+  add(job: Omit<Job, 'first' | 'notBefore' | 'asked'>, notBefore = 0): void {
+    this.#jobs = [...this.#jobs, { ...job, first: job.from, notBefore, asked: false }];
   }
 
   /** Looks through a log from a floor on, once at a time. */

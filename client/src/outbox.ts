@@ -87,11 +87,12 @@ export class Outbox {
     return floors;
   }
 
-  /** All entries of a conversation up to `head` were seen: what is still here is not among them. */
-  lookedThrough(conversation: ConversationId, head: number): void {
+  /** All entries of a conversation from `first` up to `head` were seen: what is still here is not among them.
+   *  Of a row whose floor is lower, such as a failed one that is tried again, nothing is known. */
+  lookedThrough(conversation: ConversationId, first: number, head: number): void {
     this.#behind.delete(conversation);
     for (const row of this.#rows.values()) {
-      if (row.conversation === conversation) this.#floor(row, Math.max(row.floor, head + 1));
+      if (row.conversation === conversation && row.floor >= first) this.#floor(row, head + 1);
     }
   }
 

@@ -134,6 +134,23 @@ test('a floor too far back: SYNC, look through the log, raise it, store it, go o
   assert.deepEqual(bench.all('SEND').map(({ cmid, floor }) => [cmid, floor]), [[2, 10]]);
 });
 
+test('a row that is tried again keeps a floor below what was looked through', () => {
+  const bench = new Bench();
+  bench.online(5);
+  const failed = bench.send(1, 2);
+  bench.refuse(bench.last('SEND').rid, errorCode.FORBIDDEN, errorFlag.NOT_APPLIED);
+  bench.send(2, 4);
+  bench.refuse(bench.last('SEND').rid, errorCode.FLOOR_OUT_OF_RANGE, HOLDS);
+  bench.synced([]);
+  const fetch = bench.last('FETCH');
+  assert.equal(fetch.from, 4);
+  bench.command({ do: 'retry', cmid: failed.cmid });
+  bench.take();
+  bench.hear(fetched(fetch.rid, 9));
+  bench.stored();
+  assert.deepEqual(bench.all('SEND').map(({ cmid, floor }) => [cmid, floor]), [[2, 10], [1, 2]]);
+});
+
 test('a log that cannot be looked through fails its rows', () => {
   const bench = new Bench();
   bench.online(5);
