@@ -1,21 +1,25 @@
 //! Servers without doors, and clients of theirs that send again until they know: what is told is held
 //! against what is stored.
 
+use super::{Peer, encoded, is_frame, masked};
 use crate::chat::{self, Chat, Lane};
 use crate::clock::Clock;
-use crate::identity::{self, Identity, Keys};
+use crate::identity::{self, Identity, Keys, Registration};
 use crate::model::{
     Account, Actor, Applied, ClientMessageId, Command, CommandError, Content, ConversationId,
-    DeviceId, Entry, Message, Outcome, PasswordHash, Profile, Sent, Sequence, Timestamp, UserId,
-    Username,
+    DeviceId, DeviceName, Entry, Message, Outcome, Password, PasswordHash, Profile, Sent, Sequence,
+    Timestamp, UserId, Username,
 };
+use crate::protocol::{ClientFrame, Hello, ServerFrame};
 use crate::session::Limits;
 use crate::shard::core::Core;
 use crate::shard::mailbox::Origin;
 use crate::shard::perform::perform;
 use crate::shard::seat::{ConnectionSettings, Services, run as run_shard, seats};
+use crate::shard::settings::Mode;
 use crate::store::Store;
 use std::collections::{HashMap, HashSet};
+use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -79,17 +83,61 @@ impl<S: Store> Server<S> {
         }
     }
 
-    /// A group of users 1 to `count`, made by the first.
-    pub(crate) async fn group(&self, count: u64) -> ConversationId {
+    /// A group of users 1 to `count`, made by the first; another one for each `name`.
+    pub(crate) async fn group(&self, count: u64, name: u64) -> ConversationId {
         let command = Command::CreateGroup {
             title: crate::model::Title::new("everyone").expect("valid"),
             members: (2..=count).map(user).collect(),
-            client_id: message(1),
+            client_id: message(name),
         };
         let made = self.ask(1, command).await;
         let Ok(Outcome::Chat { chat, .. }) = made else { panic!("{made:?}") };
         chat.conversation.id
     }
+}
+
+impl<S: Store> Server<S> {
+    /// Registers someone and connects a client of theirs, up to the frames; who it is.
+    pub(super) async fn connect(&self, name: &str) -> (u64, Peer) {
+        let core = &self.0;
+        let registration = Registration {
+            username: Username::new(name).expect("valid"),
+            password: Password::new("correct horse").expect("valid"),
+            display_name: None,
+            device_name: DeviceName::new("phone").expect("valid"),
+        };
+        let signed_in = core.identity.register(core.clock.now(), registration).await;
+        let (signed_in, _) = signed_in.expect("registered");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let theirs = TcpStream::connect(listener.local_addr().expect("bound"));
+        let (ours, _) = listener.accept().expect("one waits");
+        let mut peer = Peer::new(theirs.expect("it listens"));
+        let adopted = core.reactor.hand_over(|c| c.adopt(ours, None, &[], Mode::Client));
+        adopted.expect("room");
+        peer.send(&masked(
+            0x82,
+            &encoded(&ClientFrame::Hello(Hello {
+                minor: 0,
+                capabilities: 0,
+                token: signed_in.access_token.as_str(),
+                client: None,
+                ping_seconds: None,
+                epoch: Some(core.chat.store().epoch()),
+            })),
+        ));
+        let welcome = next_frame(&mut peer).await;
+        assert!(is_frame(&welcome, |frame| matches!(frame, ServerFrame::Welcome(_))));
+        (signed_in.actor.user.get(), peer)
+    }
+}
+
+/// The next message that a peer gets.
+pub(super) async fn next_frame(peer: &mut Peer) -> Vec<u8> {
+    while peer.receive().is_empty() {
+        assert_eq!(peer.end, None);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    peer.frames.remove(0)
 }
 
 pub(crate) fn user(number: u64) -> UserId {
@@ -145,6 +193,11 @@ impl Client {
             stored: HashMap::new(),
             doubted: 0,
         }
+    }
+
+    /// How often it has sent something.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.resumes
     }
 
     /// Whether every message is stored.
@@ -204,8 +257,9 @@ impl Client {
         self.named = self.named.max(chat.expect("it is a member").head.sequence);
     }
 
-    /// Fetches what it lacks: everything that it was told of is there, without a hole.
-    pub(crate) async fn fetch<S: Store>(&mut self, server: &Server<S>) {
+    /// Fetches what it lacks: everything that it was told of is there, without a hole. Whether it was not
+    /// refused.
+    pub(crate) async fn fetch<S: Store>(&mut self, server: &Server<S>) -> bool {
         loop {
             let from = self.have().next();
             let command = Command::Fetch { conversation: self.chat, from, to: Sequence::ZERO };
@@ -214,7 +268,7 @@ impl Client {
                 Ok(other) => panic!("{other:?}"),
                 Err(error) => {
                     assert!(error.retry.is_some(), "{error:?}");
-                    return;
+                    return false;
                 }
             };
             for entry in fetched.entries {
@@ -223,13 +277,20 @@ impl Client {
             }
             if fetched.next == Sequence::ZERO {
                 assert!(self.have() >= self.named, "{} of {} named", self.have(), self.named);
-                return;
+                return true;
             }
         }
     }
 
     fn have(&self) -> Sequence {
         self.held.last().map_or(Sequence::ZERO, |entry| entry.sequence)
+    }
+}
+
+/// Has a client fetch until it is not refused, since a broken connection takes a moment to mend.
+pub(crate) async fn read_back<S: Store>(client: &mut Client, server: &Server<S>) {
+    while !client.fetch(server).await {
+        pause().await;
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod crowd;
 mod echo;
 mod entrance;
 mod fairness;
+mod on_cql;
 mod pushes;
 mod requests;
 mod served;

@@ -20,7 +20,7 @@ fn run(test: impl AsyncFnOnce(Server<Shared>, Server<Shared>, ConversationId)) {
         let store = FaultyStore::new(store, Plan::healthy());
         let (one, other) = (Server::start(store.clone()), Server::start(store));
         one.register(4).await;
-        let chat = one.group(3).await;
+        let chat = one.group(3, 1).await;
         test(one, other, chat).await;
     });
 }
@@ -119,7 +119,7 @@ fn no_race_of_two_loses_doubles_reorders_or_hides_anything() {
         let (a, b, c) = tokio::join!(live(1), live(2), live(3));
         let mut clients = [a, b, c];
         for client in &mut clients {
-            client.fetch(&servers[1]).await;
+            assert!(client.fetch(&servers[1]).await);
         }
         check(&clients);
     });

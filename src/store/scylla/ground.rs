@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 /// Where the server is.
-pub(super) fn address() -> String {
+pub(crate) fn address() -> String {
     told("CHASQUI_CQL")
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn in_keyspace(test: impl AsyncFnOnce(Options)) {
 }
 
 /// Runs a test over a database with all tables.
-pub(super) async fn with_schema(test: impl AsyncFnOnce(Options)) {
+pub(crate) async fn with_schema(test: impl AsyncFnOnce(Options)) {
     let keyspace = Keyspace::clean().await;
     Box::pin(test(keyspace.options.clone())).await;
 }

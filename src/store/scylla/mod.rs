@@ -25,7 +25,7 @@ mod directory;
 mod effects;
 mod erase;
 #[cfg(test)]
-mod ground;
+pub(crate) mod ground;
 mod head;
 #[cfg(test)]
 mod killed;
@@ -35,7 +35,7 @@ mod operations;
 mod outcome;
 mod pending;
 #[cfg(test)]
-mod proxy;
+pub(crate) mod proxy;
 mod read;
 mod registers;
 mod roll;

@@ -15,29 +15,29 @@ fn error(code: i32, message: &str, rest: &[u8]) -> Frame {
 }
 
 /// The nodes did not answer in time while they agreed on a condition.
-pub(in crate::store::scylla) fn cas_timeout() -> Frame {
+pub(crate) fn cas_timeout() -> Frame {
     let mut rest = level(LOCAL_SERIAL, 1, 2);
     put_string(&mut rest, "CAS");
     error(0x1100, "Operation timed out", &rest)
 }
 
 /// Too few nodes are there, found out before anything was proposed to them.
-pub(in crate::store::scylla) fn unavailable() -> Frame {
+pub(crate) fn unavailable() -> Frame {
     error(0x1000, "Cannot achieve consistency level LOCAL_SERIAL", &level(LOCAL_SERIAL, 2, 1))
 }
 
 /// Too few nodes are there for the last step, when they have agreed already.
-pub(in crate::store::scylla) fn unavailable_to_commit() -> Frame {
+pub(crate) fn unavailable_to_commit() -> Frame {
     error(0x1000, "Cannot achieve consistency level LOCAL_QUORUM", &level(LOCAL_QUORUM, 2, 1))
 }
 
 /// The node takes no more requests.
-pub(in crate::store::scylla) fn overloaded() -> Frame {
+pub(crate) fn overloaded() -> Frame {
     error(0x1001, "Server is in overloaded state. Cannot accept more requests", &[])
 }
 
 /// The node has too many hints to write, which it finds out while it sends out what was agreed.
-pub(in crate::store::scylla) fn overloaded_by_hints() -> Frame {
+pub(crate) fn overloaded_by_hints() -> Frame {
     error(0x1001, "Too many in flight hints: 4097", &[])
 }
 
@@ -49,7 +49,7 @@ fn level(level: u16, one: i32, other: i32) -> Vec<u8> {
 /// The answer of ScyllaDB to a condition over `log`: a row for every statement of the batch, made or
 /// not, with the columns of the key and of the conditions as they were before. Only the first
 /// statement has conditions, so the columns of the others are null.
-pub(in crate::store::scylla) fn scylla_answer(
+pub(crate) fn scylla_answer(
     is_applied: bool,
     statements: usize,
     last_sequence: Option<i64>,

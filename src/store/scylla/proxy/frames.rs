@@ -19,7 +19,7 @@ const RESPONSE: u8 = 0x84;
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store::scylla) struct Frame {
+pub(crate) struct Frame {
     head: [u8; HEADER_BYTES],
     body: Vec<u8>,
 }

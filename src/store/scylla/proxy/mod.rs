@@ -4,11 +4,11 @@
 //! It takes the frames of the native protocol apart as far as is needed to know which statement a
 //! request sends, and asks a rule what shall become of it. Everything else passes through.
 
-pub(super) mod answers;
+pub(crate) mod answers;
 mod frames;
 mod relay;
 
-pub(super) use frames::Frame;
+pub(crate) use frames::Frame;
 
 use relay::Relay;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It never reaches the server.
     DropRequest,
     /// It reaches the server when the proxy is told to let go of what it holds.
@@ -40,7 +40,7 @@ pub(super) enum Fault {
 type Rule = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 
 /// A running proxy.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -56,7 +56,7 @@ struct Shared {
 
 impl Proxy {
     /// Starts one in front of a server.
-    pub(super) async fn start(server: &str) -> Self {
+    pub(crate) async fn start(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let shared = Arc::new(Shared {
@@ -78,17 +78,17 @@ impl Proxy {
     }
 
     /// Where the driver finds it.
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.address.to_string()
     }
 
     /// Replaces the rule.
-    pub(super) fn follow(&self, rule: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+    pub(crate) fn follow(&self, rule: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
         *lock(&self.shared.rule) = Box::new(rule);
     }
 
     /// Lets go of every request that is held.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.shared.released.notify_waiters();
     }
 }
