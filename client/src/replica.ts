@@ -5,7 +5,7 @@
 //
 //   firstVisible ... [scroll-back]   [first page ...... have] (hole) [ahead]  lastSequence
 
-import { ephemeralKind, syncedFlag } from './constants.ts';
+import { entryKind, ephemeralKind, syncedFlag } from './constants.ts';
 import type { Desk, Job } from './desk.ts';
 import { Fetches, REFUSED_MS } from './fetches.ts';
 import type {
@@ -315,11 +315,13 @@ export class Replica {
 
   /** What an entry says about its conversation. */
   #name(row: ConversationRow, entry: EntryFrame): void {
-    const { sequence, ord, sender, sentAt } = entry;
+    const { sequence, ord, sender, sentAt, kind } = entry;
     if (sender !== 0 && sender === this.user) this.#read(row, sequence, ord);
     if (sender !== 0 && sender === row.peer) row.peerRead = max(row.peerRead, sequence);
     if (sequence > row.lastSequence) {
       Object.assign(row, { lastSequence: sequence, lastOrd: ord, lastAt: sentAt, preview: entry });
+      // A title or a member: what that makes of the conversation is for SYNC to tell.
+      if (kind === entryKind.MEMBER || kind === entryKind.SETTINGS) this.sync();
     }
     this.#desk.changed(row);
   }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Sequence } from '../src/codec.ts';
-import { errorCode, errorFlag } from '../src/codec.ts';
+import { entryKind, errorCode, errorFlag } from '../src/codec.ts';
 import { rangeAt, withRange } from '../src/ranges.ts';
 import { Bench, BEN, CHAT, entry, fetched, ME, record } from './model/bench.ts';
 
@@ -112,6 +112,20 @@ test('pages of a SYNC: only the last token is stored', () => {
   assert.deepEqual(bench.last('SYNC').token, Uint8Array.of(1));
   bench.synced([], 2);
   assert.deepEqual(bench.saved().meta?.token, Uint8Array.of(9));
+});
+
+test('a title or a member that is new is asked for by SYNC, one that was told is not', () => {
+  const bench = new Bench();
+  bench.online(3);
+  bench.hear(entry(4, { kind: entryKind.SETTINGS }));
+  assert.equal(bench.all('SYNC').length, 1);
+  bench.synced([{ ...record(5), title: 'Garden' }]);
+  assert.equal(row(bench)?.title, 'Garden');
+  bench.take();
+  bench.hear(entry(5, { kind: entryKind.MEMBER }));
+  assert.deepEqual(bench.all('SYNC'), []);
+  bench.hear(entry(6, { kind: entryKind.MEMBER }));
+  assert.equal(bench.all('SYNC').length, 1);
 });
 
 test('a RESYNC during a SYNC means once more after it', () => {

@@ -2,9 +2,9 @@
 
 super::embed! {
     "assets/chat-AGV6O4WT.css";
-    "assets/chat-OCVYAKNZ.js";
-    "assets/chunk-Y6SHYY4D.js";
-    "assets/console-CEVCG4EP.js";
+    "assets/chat-ZR54JTHF.js";
+    "assets/chunk-JD3UYMGS.js";
+    "assets/console-CNL6F5BD.js";
     "assets/console-EF5KJUU7.css";
     "chat.html";
     "console.html";
