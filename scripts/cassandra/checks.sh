@@ -4,7 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-cargo test --quiet --lib -- store::scylla shard::tests::on_cql --ignored --test-threads 4
+cargo test --quiet --lib store::scylla -- --ignored --test-threads 4
+# Apart: these keep the database busy, and the tests above wait for it with short patience.
+cargo test --quiet --lib shard::tests::on_cql -- --ignored --test-threads 2
 cargo test --quiet --test store_copy -- --ignored --test-threads 1
 cargo test --quiet --test it -- parity smoke scenarios::chats --test-threads 2
 cargo test --quiet --test it statements -- --ignored

@@ -19,7 +19,7 @@ const SEAL: &str = "UPDATE log SET sealed";
 async fn behind_a_proxy(test: impl AsyncFnOnce(Proxy, Scylla, Scylla)) {
     with_schema(async |options| {
         let caps = Caps { entries: BUCKET_ENTRIES, ..options.caps };
-        let options = Options { caps, timeout: Duration::from_millis(600), ..options };
+        let options = Options { caps, timeout: Duration::from_millis(1500), ..options };
         let proxy = Proxy::start(&address()).await;
         let through = Options { contact_points: vec![proxy.address()], ..options.clone() };
         let store = Scylla::open(&through).await.expect("a store");
