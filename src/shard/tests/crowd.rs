@@ -27,7 +27,27 @@ use tokio::sync::oneshot;
 /// How many messages a client has under way.
 const WINDOW: usize = 4;
 
-const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+/// When everything begins.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+/// Starts the loop of a shard without doors, since it is the loop that passes on what others wake. To be
+/// called on a runtime for local tasks.
+pub(crate) fn start<S: Store>(store: S) -> Rc<Core<S>> {
+    let services = Services {
+        chat: Chat::new(store.clone(), chat::Settings::default()),
+        identity: Identity::new(
+            store,
+            Keys::generate().expect("keys"),
+            identity::Settings::default(),
+        ),
+        clock: Clock::new(NOW),
+    };
+    let settings = ConnectionSettings { limits: Limits::default(), outbox_bytes_max: 1 << 16 };
+    let seat = seats(1, usize::MAX).1.pop().expect("one");
+    let (core, reactor, inbox) = seat.assemble(services, settings).expect("epoll");
+    tokio::task::spawn_local(run_shard(Rc::clone(&core), reactor, inbox));
+    core
+}
 
 /// A server of one shard without doors: what it knows is its own, what it stores is not.
 #[derive(Clone)]
@@ -36,20 +56,7 @@ pub(crate) struct Server<S>(Rc<Core<S>>);
 impl<S: Store> Server<S> {
     /// Starts one. To be called on a runtime for local tasks.
     pub(crate) fn start(store: S) -> Self {
-        let services = Services {
-            chat: Chat::new(store.clone(), chat::Settings::default()),
-            identity: Identity::new(
-                store,
-                Keys::generate().expect("keys"),
-                identity::Settings::default(),
-            ),
-            clock: Clock::new(NOW),
-        };
-        let settings = ConnectionSettings { limits: Limits::default(), outbox_bytes_max: 1 << 16 };
-        let seat = seats(1, usize::MAX).1.pop().expect("one");
-        let (core, reactor, inbox) = seat.assemble(services, settings).expect("epoll");
-        tokio::task::spawn_local(run_shard(Rc::clone(&core), reactor, inbox));
-        Self(core)
+        Self(start(store))
     }
 
     /// Has a command performed as if it had come over a connection.
