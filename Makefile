@@ -87,7 +87,7 @@ conformance: $(VENV)/.installed ## RFC 6455 conformance of the WebSocket door
 	scripts/conformance.sh $(VENV)/bin/kosoku
 
 client: client/node_modules/.installed ## The TypeScript client: types, lint, sizes, golden vectors, 1,000 schedules of faults, a server killed in mid-chat
-	[[ -n "$${CHASQUI_BIN:-}" ]] || { source scripts/server.sh; build_server; }
+	source scripts/server.sh; find_server
 	cd client && npm run --silent check && npm run --silent lint && npm run --silent build
 	cd client && npm run --silent generate -- --check && npm run --silent sizes
 	node --test --test-reporter=dot client/out/test/*.test.js

@@ -9,5 +9,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/server.sh
 
-[[ -n "${CHASQUI_BIN:-}" ]] || build_server
-PYTHONDONTWRITEBYTECODE=1 python3 tests/second_client/run.py "${CHASQUI_BIN:-target/debug/chasqui}" "$@"
+find_server
+PYTHONDONTWRITEBYTECODE=1 python3 tests/second_client/run.py "$CHASQUI_BIN" "$@"

@@ -1,11 +1,18 @@
-# Sourced by the scripts that need a running server: build_server builds target/debug/chasqui;
-# start_server COMMAND... starts it in the background, waits for the line that names its address and
-# sets `url`. It ends with the script.
+# Sourced by the scripts that need a running server: build_server builds target/debug/chasqui; find_server
+# sees to one in CHASQUI_BIN; start_server COMMAND... starts it in the background, waits for the line
+# that names its address and sets `url`. It ends with the script.
 
 # As the tests are built: they ask for more of the dependencies, so that a plain build would compile
 # all of them a second time.
 build_server() {
   cargo test --quiet --no-run --test command_line
+}
+
+# The one that CHASQUI_BIN names, or else the debug build.
+find_server() {
+  [[ -z "${CHASQUI_BIN:-}" ]] || return 0
+  build_server
+  export CHASQUI_BIN=target/debug/chasqui
 }
 
 start_server() {

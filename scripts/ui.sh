@@ -12,8 +12,5 @@ command -v chromium >/dev/null || apt-get install --yes --quiet chromium >/dev/n
   exit 1
 }
 (cd ui && npm run --silent check && npm run --silent compare && npm run --silent tests)
-if [[ -z "${CHASQUI_BIN:-}" ]]; then
-  build_server
-  export CHASQUI_BIN=target/debug/chasqui
-fi
+find_server
 node --test --test-reporter spec --test-concurrency 2 ui/.tests/
