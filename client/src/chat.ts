@@ -14,7 +14,7 @@ import type { ConversationId, DeviceId, EntryFrame, MessageId, Sequence, UserId 
 import { rangeAt } from './ranges.ts';
 import type { ChatEvents, ChatOptions, Outgoing } from './options.ts';
 import { surroundings } from './options.ts';
-import type { Changes, OutboxRow, Store } from './store.ts';
+import type { Changes, OutboxRow, Saved, Store } from './store.ts';
 import { unchanged } from './store.ts';
 import type { Asked, TabMessage } from './tabs.ts';
 import type { Entry, Timeline } from './timeline.ts';
@@ -60,7 +60,7 @@ export class Chat {
     this.#view = this.#makeView();
     const stop = this.#around.store.tabs?.listen((message) => this.#hear(message as TabMessage));
     if (stop) this.#ends.push(stop);
-    this.ready = this.#read();
+    this.ready = this.#read().then(() => undefined);
     this.ready.catch((error: unknown) => this.#broken(error));
   }
 
@@ -203,13 +203,19 @@ export class Chat {
     );
   }
 
-  async #read(): Promise<void> {
-    const { store } = this.#around;
+  async #read(): Promise<Saved> {
     this.#isRead = false;
-    const gone = this.#view.load(await store.load());
+    const saved = await this.#around.store.load();
+    const gone = this.#view.load(saved);
     this.#isRead = true;
     for (const changes of this.#early.splice(0)) this.#view.apply(changes);
-    // Of these another tab learned that they are settled, and ended before it could say so.
+    this.#settleGone(gone).catch((error: unknown) => this.#broken(error));
+    return saved;
+  }
+
+  /** Settles messages that another tab learned to be settled, and ended before it could say so. */
+  async #settleGone(gone: readonly OutboxRow[]): Promise<void> {
+    const { store } = this.#around;
     for (const { cmid, conversation } of gone) {
       const entries = await store.entries(conversation, 1, NUMBER_MAX, FOUND_WITHIN);
       const entry = entries.find((each) => each.cmid === cmid);
@@ -233,8 +239,7 @@ export class Chat {
       const release = await store.tabs?.lead();
       if (release) this.#ends.push(release);
       if (this.#state.name === 'closed') return release?.();
-      await this.#read();
-      const saved = await store.load();
+      const saved = await this.#read();
       const options = { random: clock.random, firstPage: this.#firstPage, client: 'chasqui-js/0.1.0' };
       this.#driver = this.#makeDriver(new Engine(saved, options));
       this.#listenToNetwork(this.#driver);

@@ -13,7 +13,7 @@ test('the first chat of the README', async () => {
   const script = 'client/out/first_chat.mjs';
   const placed = snippet.replace("'@chasqui/client'", "'./src/index.js'").replace("'@chasqui/client/rest'", "'./src/rest.js'");
   writeFileSync(script, placed);
-  const server = await ServerProcess.start();
+  const server = await ServerProcess.start('--dev');
   try {
     const { stdout, stderr } = spawnSync('node', [script], {
       env: { ...process.env, CHASQUI_URL: server.url },

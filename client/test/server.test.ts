@@ -8,7 +8,7 @@ import { chatBetween, newAccount, newChat, textOf, until } from './model/people.
 import { ServerProcess } from './model/server_process.ts';
 
 let server: ServerProcess;
-before(async () => (server = await ServerProcess.start()));
+before(async () => (server = await ServerProcess.start('--dev')));
 after(() => server.end());
 
 test('requests are typed, refusals are problems', async () => {

@@ -20,7 +20,7 @@ class Locks {
 Object.defineProperty(globalThis, 'navigator', { value: { locks: new Locks() }, configurable: true });
 
 let server: ServerProcess;
-before(async () => (server = await ServerProcess.start()));
+before(async () => (server = await ServerProcess.start('--dev')));
 after(() => server.end());
 
 test('two tabs, one connection; the second goes on when the first ends', async () => {

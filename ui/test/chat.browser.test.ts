@@ -2,49 +2,39 @@
 // power cut, in two tabs, by keyboard alone.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { assertAccessible, launch, shoot, Visitor } from './support/browser.ts';
+import { test } from 'node:test';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { assertAccessible, shoot, Visitor } from './support/browser.ts';
 import { bubble, choose, field, open, pill, said, say, signIn, ticked } from './support/people.ts';
 import type { Person } from './support/server.ts';
 import { Server } from './support/server.ts';
+import { Stage } from './support/stage.ts';
 
-let server: Server;
-let browser: Browser;
+const stage = new Stage();
 let people = 0;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
 
 const PHONE: BrowserContextOptions = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, colorScheme: 'dark' };
 
 /** Somebody new, of a name that nobody else has. */
-const somebody = (name: string): Promise<Person> => server.register(`${name.toLowerCase()}${++people}`, name);
+const somebody = (name: string): Promise<Person> => stage.server.register(`${name.toLowerCase()}${++people}`, name);
 
 /** Two people with a chat in which the first has said something. */
 async function pair(greeting: string): Promise<{ ana: Person; ben: Person; chat: number }> {
   const [ana, ben] = [await somebody('Ana'), await somebody('Ben')];
-  const { chat } = await server.ask('POST', '/chats', { kind: 'direct', user: ben.user }, ana.token);
-  await server.ask('POST', '/message/send', { chat, client_id: 1, text: greeting }, ana.token);
+  const { chat } = await stage.server.ask('POST', '/chats', { kind: 'direct', user: ben.user }, ana.token);
+  await stage.server.ask('POST', '/message/send', { chat, client_id: 1, text: greeting }, ana.token);
   return { ana, ben, chat: chat as number };
 }
 
 async function enter(person: Person, options: BrowserContextOptions = {}): Promise<{ visitor: Visitor; page: Page }> {
-  const visitor = await Visitor.enter(browser, server.url, options);
+  const visitor = await stage.enter(options);
   const page = await visitor.open('/');
   await signIn(page, person);
   return { visitor, page };
 }
 
 test('two people register, find each other and chat', async () => {
-  const [first, second] = [await Visitor.enter(browser, server.url), await Visitor.enter(browser, server.url, PHONE)];
+  const [first, second] = [await stage.enter(), await stage.enter(PHONE)];
   const [ana, ben] = [await first.open('/'), await second.open('/')];
   await assertAccessible(ana, 'the way in');
   await shoot(ana, 'sign-in');
@@ -137,7 +127,7 @@ test('a server that is killed in mid-chat and started again is hardly noticed', 
   const [ana, ben] = [await own.register('ana', 'Ana'), await own.register('ben', 'Ben')];
   const { chat } = await own.ask('POST', '/chats', { kind: 'direct', user: ben.user }, ana.token);
   await own.ask('POST', '/message/send', { chat, client_id: 1, text: 'Hello' }, ana.token);
-  const visitors = [await Visitor.enter(browser, own.url), await Visitor.enter(browser, own.url)] as const;
+  const visitors = [await stage.enter({}, own), await stage.enter({}, own)] as const;
   const pages = [await visitors[0].open('/'), await visitors[1].open('/')] as const;
   await signIn(pages[0], ana);
   await signIn(pages[1], ben);
@@ -160,7 +150,7 @@ test('a server that is killed in mid-chat and started again is hardly noticed', 
   }
   await visitors[0].leave();
   await visitors[1].leave();
-  await own.remove();
+  await own.end();
 });
 
 test('two tabs of one person show the same, and one goes on when the other closes', async () => {

@@ -1,23 +1,12 @@
 // The console before a real server: sign in, send each kind of frame, read what comes back.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { assertAccessible, launch, shoot, Visitor } from './support/browser.ts';
-import { Server } from './support/server.ts';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { assertAccessible, shoot } from './support/browser.ts';
+import { Stage } from './support/stage.ts';
 
-let server: Server;
-let browser: Browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+const stage = new Stage();
 
 const prepare = (page: Page, frame: string) => page.getByLabel(/^frame/).selectOption(frame);
 const send = (page: Page) => page.getByRole('button', { name: 'Send', exact: true }).click();
@@ -33,8 +22,8 @@ async function signIn(page: Page, username: string, password: string): Promise<v
 }
 
 test('the guide is walked through: ping, sync, send twice, break the rules', async () => {
-  const person = await server.register('ana', 'Ana');
-  const visitor = await Visitor.enter(browser, server.url, { permissions: ['clipboard-read', 'clipboard-write'] });
+  const person = await stage.server.register('ana', 'Ana');
+  const visitor = await stage.enter({ permissions: ['clipboard-read', 'clipboard-write'] });
   const page = await visitor.open('/console');
   await assertAccessible(page, 'the console');
   await signIn(page, person.username, person.password);
@@ -75,8 +64,8 @@ test('the guide is walked through: ping, sync, send twice, break the rules', asy
 });
 
 test('a token is as good as a password, and a wrong one is told', async () => {
-  const person = await server.register('ben', 'Ben');
-  const visitor = await Visitor.enter(browser, server.url, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+  const person = await stage.server.register('ben', 'Ben');
+  const visitor = await stage.enter({ viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
   const page = await visitor.open('/console');
   await page.getByLabel('Token').fill(person.token);
   await page.getByRole('button', { name: 'Connect', exact: true }).click();

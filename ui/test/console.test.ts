@@ -7,7 +7,8 @@ import type { Draft, Row } from '../src/console/compose.ts';
 import { compose, placesOf } from '../src/console/compose.ts';
 import type { Part } from '../src/console/dissect.ts';
 import { dissect } from '../src/console/dissect.ts';
-import { hex, unhex } from '../src/console/hex.ts';
+import { hex, unhex } from '@chasqui/client/hex';
+import { sorted } from '../../client/test/vectors.ts';
 import type { Type } from '../src/console/table.ts';
 import { FRAMES } from '../src/console/table.ts';
 import { vectorOf } from '../src/console/vector.ts';
@@ -28,14 +29,6 @@ const VECTORS = FILES.flatMap(
 const bytesOf = (vector: Vector): Uint8Array => unhex(vector.hex) ?? assert.fail(vector.hex);
 
 test('there are vectors', () => assert.ok(VECTORS.length > 100));
-
-/** Without what is null, which is as good as absent, and with fields in one order. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).filter(([, field]) => field !== null);
-  return Object.fromEntries(fields.map(([name, field]) => [name, sorted(field)] as const).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
 
 test('a message is copied as the vector that it is', () => {
   for (const vector of VECTORS) {

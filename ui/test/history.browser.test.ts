@@ -1,27 +1,16 @@
 // A log of 10,000 messages is read back to its beginning: nothing is left out, nothing jumps.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
-import { launch, shoot, Visitor } from './support/browser.ts';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { shoot } from './support/browser.ts';
 import { bubble, open, signIn } from './support/people.ts';
 import { seed } from './support/seed.ts';
-import { Server } from './support/server.ts';
+import { Stage } from './support/stage.ts';
 
 const MESSAGES = 10_000;
 
-let server: Server;
-let browser: Browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+const stage = new Stage();
 
 /** What is in sight first, and where it is. */
 interface Sight {
@@ -78,10 +67,10 @@ async function readThrough(page: Page, to: 'first' | 'last', expected: readonly 
 }
 
 test('10,000 messages are read back, and on again, without a hole and without a jump', async () => {
-  const [ana, ben] = [await server.register('ana', 'Ana'), await server.register('ben', 'Ben')];
-  const { chat } = await server.ask('POST', '/chats', { kind: 'direct', user: ben.user }, ana.token);
+  const [ana, ben] = [await stage.server.register('ana', 'Ana'), await stage.server.register('ben', 'Ben')];
+  const { chat } = await stage.server.ask('POST', '/chats', { kind: 'direct', user: ben.user }, ana.token);
   const texts = Array.from({ length: MESSAGES }, (_, i) => `message ${i + 1} `.padEnd(20 + (i * 37) % 300, 'so '));
-  const visitor = await Visitor.enter(browser, server.url, { viewport: { width: 500, height: 640 } });
+  const visitor = await stage.enter({ viewport: { width: 500, height: 640 } });
   const page = await visitor.open('/');
   await seed(page, ana.token, chat as number, texts);
   await signIn(page, ben);

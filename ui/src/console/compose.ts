@@ -2,7 +2,7 @@
 // server may yet refuse; whoever wants worse edits the bytes.
 
 import { Writer, encodeUtf8 } from '@chasqui/client/bytes';
-import { unhex } from './hex.ts';
+import { unhex } from '@chasqui/client/hex';
 import type { Field, Tagged, Type } from './table.ts';
 import { frameNamed, tagsOfKind } from './table.ts';
 

@@ -4,7 +4,7 @@
 import { computed, signal } from '@preact/signals';
 import type { Draft, Row } from './compose.ts';
 import { DraftError, compose, placesOf } from './compose.ts';
-import { hex, unhex } from './hex.ts';
+import { hex, unhex } from '@chasqui/client/hex';
 import { conversations, draftOf, drawId, floorOf, nextRid } from './memory.ts';
 import type { Field, Tagged, Type } from './table.ts';
 import { FRAMES, SENDABLE, frameNamed, meaningOf } from './table.ts';

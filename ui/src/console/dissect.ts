@@ -2,7 +2,7 @@
 // frames have no positions, does not; whether a message is well-formed is the codec's to say.
 
 import { ProtocolError, Reader, decodeUtf8 } from '@chasqui/client/bytes';
-import { hex } from './hex.ts';
+import { hex } from '@chasqui/client/hex';
 import type { Field, Group, Tagged, Type } from './table.ts';
 import { FRAMES, RECORD, frameNamed, inWords, kindName, meaningOf, tagsOfKind } from './table.ts';
 

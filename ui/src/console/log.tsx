@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { Part } from './dissect.ts';
-import { hex } from './hex.ts';
+import { hex } from '@chasqui/client/hex';
 import { vectorOf } from './vector.ts';
 import type { Line } from './wire.ts';
 import { clear, keepAlive, lines, phase, transcript } from './wire.ts';

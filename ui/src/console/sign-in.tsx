@@ -1,6 +1,7 @@
 // How a connection begins: with a token that is at hand, or with one that signing in gives.
 
 import { computed, signal } from '@preact/signals';
+import { rest } from '@chasqui/client/rest';
 import { DEMO_PEOPLE } from '../shared/demo.ts';
 import { startDraft } from './composer.tsx';
 import { forget, token } from './memory.ts';
@@ -15,11 +16,8 @@ const ready = computed(() => token.value.trim() !== '' || (username.value !== ''
 
 /** A new device of the person, for its token. */
 async function signIn(): Promise<string> {
-  const body = JSON.stringify({ username: username.value, password: password.value, device_name: 'console' });
-  const answer = await fetch('/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
-  const json = (await answer.json()) as { readonly access_token?: string; readonly detail?: string };
-  if (!json.access_token) throw new Error(json.detail ?? `the server answered ${answer.status}`);
-  return json.access_token;
+  const body = { username: username.value, password: password.value, device_name: 'console' };
+  return (await rest(location.origin)('POST', '/login', { body })).access_token;
 }
 
 async function begin(event: Event): Promise<void> {

@@ -6,7 +6,7 @@ import { SUBPROTOCOL } from '@chasqui/client/codec';
 import { compose } from './compose.ts';
 import { dissect } from './dissect.ts';
 import type { Part } from './dissect.ts';
-import { hex } from './hex.ts';
+import { hex } from '@chasqui/client/hex';
 import { helloDraft, learn, noteSent } from './memory.ts';
 import { closeReason } from './table.ts';
 import type { Side } from './vector.ts';
