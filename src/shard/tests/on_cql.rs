@@ -6,6 +6,7 @@ use super::{encoded, is_frame, masked};
 use crate::model::{Command, ErrorCode, Outcome, Sequence};
 use crate::protocol::constants::error_flag;
 use crate::protocol::{ClientFrame, SendFrame, ServerFrame, Tlvs};
+use crate::store::faulty::Draws;
 use crate::store::scylla::ground::{address, with_schema};
 use crate::store::scylla::proxy::answers::{
     cas_timeout, overloaded, overloaded_by_hints, unavailable, unavailable_to_commit,
@@ -50,15 +51,6 @@ async fn serve(options: &Options) -> Server<Scylla> {
     Server::start(Scylla::open(options).await.expect("a store"))
 }
 
-/// `SplitMix64`.
-fn draw(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
 /// What may become of a statement: of a read, of a write, and of a condition.
 fn faults(statement: &str) -> Vec<(&'static str, Fault)> {
     let mut faults = vec![
@@ -95,14 +87,14 @@ struct Tally {
 
 /// Has statements fail as a seed says, in one way after the other.
 fn fail(proxy: &Proxy, seed: u64, tally: &Arc<Mutex<Tally>>) {
-    let (mut state, tally) = (seed, Arc::clone(tally));
+    let (mut draws, tally) = (Draws::new(seed), Arc::clone(tally));
     proxy.follow(move |statement| {
         // What the driver sends to make a connection ready. It waits for the answer for as long as the
         // connection answers anything else, so a lost one would be no fault that happens.
         if statement.starts_with("USE") || statement.contains("system") {
             return None;
         }
-        if !draw(&mut state).is_multiple_of(ONE_IN) {
+        if !draws.draw().is_multiple_of(ONE_IN) {
             return None;
         }
         let mut tally = tally.lock().expect("sound");

@@ -4,8 +4,10 @@
 //! It decides by its [`Plan`] at each call whether and how to fail. It never breaks the contract:
 //! what it answers as not applied is not applied, and it loses nothing that was answered as done.
 
+mod draws;
 mod plan;
 
+pub use draws::Draws;
 pub use plan::{Fault, Plan};
 
 use super::{

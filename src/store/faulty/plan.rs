@@ -1,5 +1,6 @@
 //! Which call fails, and how: written out, or drawn from a seed.
 
+use super::draws::Draws;
 use std::collections::BTreeMap;
 
 /// What goes wrong with a call. A read has no change or answer to lose: it is refused instead.
@@ -30,7 +31,7 @@ pub struct Plan {
 
 #[derive(Clone, Debug)]
 struct Drawn {
-    state: u64,
+    draws: Draws,
     one_in: u64,
 }
 
@@ -55,7 +56,8 @@ impl Plan {
     /// One call in `one_in` fails, in every way but stalling; the same seed fails the same calls in
     /// the same ways.
     pub fn seeded(seed: u64, one_in: u64) -> Self {
-        Self { drawn: Some(Drawn { state: seed, one_in: one_in.max(1) }), ..Self::default() }
+        let drawn = Drawn { draws: Draws::new(seed), one_in: one_in.max(1) };
+        Self { drawn: Some(drawn), ..Self::default() }
     }
 
     /// Only calls of these methods count.
@@ -80,7 +82,8 @@ impl Plan {
 impl Drawn {
     /// Always draws the same number of times, so that one call's fault moves no other's.
     fn next(&mut self) -> Option<Fault> {
-        let (fails, kind, calls) = (self.draw(), self.draw(), self.draw());
+        let draws = &mut self.draws;
+        let (fails, kind, calls) = (draws.draw(), draws.draw(), draws.draw());
         if !fails.is_multiple_of(self.one_in) {
             return None;
         }
@@ -90,14 +93,5 @@ impl Drawn {
             2 => Fault::LoseChange,
             _ => Fault::Late(usize::try_from(1 + calls % 8).unwrap_or(1)),
         })
-    }
-
-    /// `SplitMix64`: every seed gives a sequence of its own, and none is short.
-    fn draw(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 }
