@@ -42,23 +42,33 @@ export class ProtocolError extends Error {
 export interface Tag {
   readonly tag: number;
   readonly value: Uint8Array;
-}
-
-/** A tagged value that was read, and where it lies. */
-export interface ReadTag extends Tag {
-  readonly offset: number;
+  /** Where the value lies in the message that it was read from. */
+  readonly offset?: number | undefined;
 }
 
 /** Reads fields one after the other. Byte runs are views of the message, not copies. */
 export class Reader {
+  /** What is wrong with values whose layout is sound; shared with the readers within. */
+  readonly faults: ProtocolError[];
   readonly #bytes: Uint8Array;
   readonly #start: number;
   #at = 0;
 
   /** Reads `bytes`, which begin at `start` of the message. */
-  constructor(bytes: Uint8Array, start = 0) {
+  constructor(bytes: Uint8Array, start = 0, faults: ProtocolError[] = []) {
     this.#bytes = bytes;
     this.#start = start;
+    this.faults = faults;
+  }
+
+  /** Remembers a fault: a broken layout, which is thrown, goes before it. */
+  fault(code: number, text: string, offset = this.offset): void {
+    this.faults.push(new ProtocolError(code, text, offset));
+  }
+
+  /** Reads bytes that were taken from these. */
+  within(bytes: Uint8Array, start?: number): Reader {
+    return new Reader(bytes, start, this.faults);
   }
 
   /** Where the next field begins in the message. */
@@ -113,7 +123,7 @@ export class Reader {
   nested(): Reader {
     const length = this.varint();
     const start = this.offset;
-    return new Reader(this.take(length), start);
+    return this.within(this.take(length), start);
   }
 
   str(): string {
@@ -138,57 +148,20 @@ export class Reader {
     return big(this.take(6));
   }
 
-  /** A number that is not 0; `name` is its field's. */
-  nonZero(name: string): number {
-    const offset = this.offset;
-    const value = this.varint();
-    if (value === 0) throw new ProtocolError(errorCode.INVALID, `${name} is 0`, offset);
-    return value;
-  }
-
-  /** A varint count, then that many items. */
-  list<T>(item: (reader: this) => T): T[] {
-    const items: T[] = [];
-    for (let left = this.varint(); left > 0; left--) items.push(item(this));
-    return items;
-  }
-
-  /** Items to the end. */
-  items<T>(item: (reader: this) => T): T[] {
-    const items: T[] = [];
-    while (!this.isEmpty) items.push(item(this));
-    return items;
-  }
-
   /** Tagged values to the end, ascending. */
-  tags(): ReadTag[] {
-    let last = -1;
-    return this.items(() => {
+  tags(): Tag[] {
+    const tags: Tag[] = [];
+    for (let last = -1; !this.isEmpty; ) {
       const at = this.offset;
       const tag = this.varint();
-      if (tag <= last) {
-        throw new ProtocolError(errorCode.MALFORMED, `tag ${tag} is repeated or out of order`, at);
-      }
+      if (tag <= last) throw new ProtocolError(errorCode.MALFORMED, `tag ${tag} is repeated or out of order`, at);
       last = tag;
       const length = this.varint();
       const offset = this.offset;
-      return { tag, value: this.take(length), offset };
-    });
+      tags.push({ tag, value: this.take(length), offset });
+    }
+    return tags;
   }
-}
-
-/** Refuses even tags that are not `known`; odd ones may be skipped. */
-export function refuseUnknown(tags: readonly ReadTag[], known: readonly number[] = []): void {
-  const unknown = tags.find(({ tag }) => tag % 2 === 0 && !known.includes(tag));
-  if (unknown === undefined) return;
-  const text = `tag ${unknown.tag} is unknown and even`;
-  throw new ProtocolError(errorCode.UNSUPPORTED, text, unknown.offset);
-}
-
-/** Reads the value of a tag; undefined if it is absent. */
-export function tagged<T>(tags: readonly ReadTag[], tag: number, read: (value: Reader) => T): T | undefined {
-  const found = tags.find((candidate) => candidate.tag === tag);
-  return found && read(new Reader(found.value, found.offset));
 }
 
 /** Writes fields one after the other. */
@@ -253,11 +226,6 @@ export class Writer {
     this.bytes(encodeUtf8(value));
   }
 
-  list<T>(items: readonly T[], write: (item: T) => void): void {
-    this.varint(items.length);
-    items.forEach(write);
-  }
-
   /** A varint length and what `write` writes. */
   nested(write: () => void): void {
     const at = this.#reserve(1);
@@ -278,16 +246,6 @@ export class Writer {
   tag(tag: number, write: () => void): void {
     this.varint(tag);
     this.nested(write);
-  }
-
-  /** A tagged varint, unless it is absent. */
-  tagNumber(tag: number, value: number | undefined): void {
-    if (value !== undefined) this.tag(tag, () => this.varint(value));
-  }
-
-  /** A tagged str, unless it is absent. */
-  tagStr(tag: number, value: string | undefined): void {
-    if (value !== undefined) this.tag(tag, () => this.raw(encodeUtf8(value)));
   }
 
   /** Tagged values, which must ascend. */

@@ -52,34 +52,6 @@ export const frame = {
   WATCH: 130,
 } as const;
 
-/** Which side sends a frame. */
-export type Side = 'client' | 'server' | 'both';
-
-/** Who sends the frames of a type; absent if it is unknown. */
-export const frameSide: Readonly<Record<number, Side | undefined>> = {
-  [frame.HELLO]: 'client',
-  [frame.WELCOME]: 'server',
-  [frame.ERROR]: 'server',
-  [frame.PING]: 'both',
-  [frame.PONG]: 'both',
-  [frame.GOAWAY]: 'server',
-  [frame.SEND]: 'client',
-  [frame.SENT]: 'server',
-  [frame.ENTRY]: 'server',
-  [frame.ACK]: 'client',
-  [frame.READ]: 'client',
-  [frame.CURSOR]: 'server',
-  [frame.SYNC]: 'client',
-  [frame.SYNCED]: 'server',
-  [frame.FETCH]: 'client',
-  [frame.FETCHED]: 'server',
-  [frame.RESYNC]: 'server',
-  [frame.RESUME]: 'client',
-  [frame.EPHEMERAL]: 'both',
-  [frame.PRESENCE]: 'server',
-  [frame.WATCH]: 'client',
-};
-
 /** Tags, by what they stand in. */
 export const tag = {
   hello: {

@@ -2,10 +2,12 @@
 // and what the server serves are two questions: `contentOfSend` refuses what only the server makes,
 // `contentOfEntry` leaves what it does not know to be kept as a placeholder.
 
-import type { Reader, ReadTag, Tag } from './bytes.ts';
-import { decodeUtf8, encodeUtf8, ProtocolError, refuseUnknown, tagged, Writer } from './bytes.ts';
+import type { Tag } from './bytes.ts';
+import { ProtocolError, Reader, Writer } from './bytes.ts';
 import type { DeviceId, EntryFrame, MediaId, SendFrame, Sequence, UserId } from './frames.ts';
-import { contactState, deviceChange, entryKind, errorCode, limit, memberChange, role, tag } from './constants.ts';
+import { errorCode, limit, tag } from './constants.ts';
+import type { Field, Values } from './shapes.ts';
+import { readTags, refuseEven, shapeNamed, shapeNumbered, tagsOf } from './shapes.ts';
 
 /** The first kind that is the application's, and the first tag of it. */
 export const OPAQUE_KIND_FIRST = 16;
@@ -84,20 +86,19 @@ export function textMessage(text: string): Message {
 /** Reads what a client wants to append. Throws a ProtocolError as the server would answer it. */
 export function contentOfSend(send: SendFrame): Content {
   const refuse = (code: number, text: string): ProtocolError => new ProtocolError(code, text, 0, send.rid);
-  if (send.kind >= entryKind.MEMBER && send.kind <= entryKind.DEVICE) {
+  if (shapeNumbered(send.kind, true)?.from === 'made') {
     throw refuse(errorCode.INVALID, `entries of kind ${send.kind} are made by the server`);
   }
   if (!isKnown(send.kind)) throw refuse(errorCode.UNSUPPORTED, `entry kind ${send.kind} is unknown`);
   if (send.tags.some((value) => SERVER_TAGS.includes(value.tag))) {
     throw refuse(errorCode.INVALID, 'a tag is set by the server');
   }
-  try {
-    return contentOf(send);
-  } catch (error) {
-    // A broken layout closes the connection; anything else concerns this request alone.
-    const refuses = error instanceof ProtocolError && error.fault !== errorCode.MALFORMED;
-    throw refuses ? error.forRid(send.rid) : error;
-  }
+  // A broken layout closes the connection; anything else concerns this request alone.
+  const body = new Reader(send.body);
+  const content = contentOf(send, body);
+  const [fault] = body.faults;
+  if (fault) throw fault.forRid(send.rid);
+  return content;
 }
 
 /**
@@ -106,236 +107,59 @@ export function contentOfSend(send: SendFrame): Content {
  */
 export function contentOfEntry(entry: EntryFrame): Served | undefined {
   if (!isKnown(entry.kind)) return undefined;
-  let content: Content;
-  try {
-    content = contentOf(entry);
-  } catch (error) {
-    if (error instanceof ProtocolError && error.fault !== errorCode.MALFORMED) return undefined;
-    throw error;
-  }
-  if (content.is === 'opaque') return { content };
-  const tags = located(entry.tags);
-  return {
-    content,
-    edited: tagged(tags, tag.message.EDITED, (value) => value.varint() as Sequence),
-    erased: tagged(tags, tag.message.ERASED, (value) => value.varint()),
-  };
+  const body = new Reader(entry.body);
+  const content = contentOf(entry, body);
+  if (body.faults.length > 0) return undefined;
+  const set: Values = {};
+  if (content.is !== 'opaque') readTags(tagsSet(), entry.tags, body, set);
+  return { content, ...set };
 }
 
 function isKnown(kind: number): boolean {
-  return (kind >= entryKind.MESSAGE && kind <= entryKind.DEVICE) || kind >= OPAQUE_KIND_FIRST;
+  return kind >= OPAQUE_KIND_FIRST || shapeNumbered(kind, true) !== undefined;
 }
 
-/** Tags that a caller made have no place in a message. */
-function located(tags: readonly Tag[]): readonly ReadTag[] {
-  return tags.map((value) => ('offset' in value ? (value as ReadTag) : { ...value, offset: 0 }));
-}
+/** What the server sets on entries of any kind but opaque ones. */
+const tagsSet = (): readonly Field[] => shapeNamed('SERVED').tags ?? [];
 
-function invalid(name: string): ProtocolError {
-  return new ProtocolError(errorCode.INVALID, `${name} is invalid`, 0);
-}
-
-function contentOf({ kind, body, tags: given }: Layout): Content {
-  const tags = located(given);
-  if (kind >= OPAQUE_KIND_FIRST) return opaque(kind, body, tags);
-  refuseUnknown(tags, evenTags(kind));
-  const required = <T>(at: number, name: string, read: (value: Reader) => T): T => {
-    const value = tagged(tags, at, read);
-    if (value === undefined) throw invalid(name);
-    return value;
-  };
-  const target = (): Sequence => required(tag.edit.TARGET, 'target', (value) => value.nonZero('target') as Sequence);
-  switch (kind) {
-    case entryKind.MESSAGE:
-      return message(body, tags);
-    case entryKind.EDIT:
-      return { is: 'edit', target: target(), text: text(body) };
-    case entryKind.UNSEND:
-      if (body.length > 0) throw invalid('body');
-      return { is: 'unsend', target: target() };
-    case entryKind.REACTION:
-      return { is: 'reaction', target: target(), emoji: text(body) };
-    case entryKind.PIN:
-      return { is: 'pin', target: target(), pinned: flag(body) };
-    case entryKind.MEMBER:
-      return {
-        is: 'member',
-        users: required(tag.member.USERS, 'users', users),
-        change: required(tag.member.CHANGE, 'change', oneOf(memberChange)),
-        role: tagged(tags, tag.member.ROLE, oneOf(role)),
-      };
-    case entryKind.SETTINGS:
-      return {
-        is: 'settings',
-        title: tagged(tags, tag.settings.TITLE, (value) => value.restStr()),
-        picture: tagged(tags, tag.settings.PICTURE, (value) => value.nonZero('picture') as MediaId),
-      };
-    case entryKind.CONTACT:
-      return {
-        is: 'contact',
-        user: required(tag.contact.USER, 'user', (value) => value.nonZero('user') as UserId),
-        state: required(tag.contact.STATE, 'state', oneOf(contactState)),
-      };
-    default:
-      return {
-        is: 'device',
-        device: required(tag.device.DEVICE, 'device', (value) => value.nonZero('device') as DeviceId),
-        change: required(tag.device.CHANGE, 'change', oneOf(deviceChange)),
-        name: tagged(tags, tag.device.NAME, (value) => value.restStr()) ?? '',
-      };
+/** Reads content; what is wrong with it is told to `body`. */
+function contentOf({ kind, tags }: Layout, body: Reader): Content {
+  const shape = shapeNumbered(kind, true);
+  if (!shape) {
+    refuseEven(tags.filter((value) => value.tag < OPAQUE_TAG_FIRST), body);
+    const attributes = tags.filter((value) => value.tag >= OPAQUE_TAG_FIRST);
+    return { is: 'opaque', kind, body: body.rest(), attributes };
   }
-}
-
-/** The even tags that entries of a kind may carry. */
-function evenTags(kind: number): readonly number[] {
-  if (kind >= entryKind.EDIT && kind <= entryKind.PIN) return [tag.edit.TARGET];
-  if (kind === entryKind.MEMBER) return [tag.member.USERS, tag.member.CHANGE];
-  if (kind === entryKind.CONTACT) return [tag.contact.USER, tag.contact.STATE];
-  return kind === entryKind.DEVICE ? [tag.device.DEVICE, tag.device.CHANGE] : [];
-}
-
-function opaque(kind: number, body: Uint8Array, tags: readonly ReadTag[]): Opaque {
-  refuseUnknown(tags.filter((value) => value.tag < OPAQUE_TAG_FIRST));
-  const attributes = tags.filter((value) => value.tag >= OPAQUE_TAG_FIRST);
-  return { is: 'opaque', kind, body, attributes };
-}
-
-function text(body: Uint8Array): string {
-  const decoded = decodeUtf8(body);
-  if (decoded === undefined) throw invalid('body');
-  return decoded;
-}
-
-function flag(body: Uint8Array): boolean {
-  const [value] = body;
-  if (body.length !== 1 || (value !== 0 && value !== 1)) throw invalid('body');
-  return value === 1;
-}
-
-/** Reads a number that this version knows; one of tomorrow makes the entry a placeholder. */
-function oneOf(known: Readonly<Record<string, number>>): (value: Reader) => number {
-  return (value) => {
-    const number = value.varint();
-    if (!Object.values(known).includes(number)) throw invalid(`${number}`);
-    return number;
-  };
-}
-
-function users(value: Reader): UserId[] {
-  return value.items((item) => item.nonZero('user') as UserId);
-}
-
-function message(body: Uint8Array, tags: readonly ReadTag[]): Message {
-  const tooMany = (name: string): ProtocolError => new ProtocolError(errorCode.TOO_LARGE, `too many ${name}`, 0);
-  const said = text(body);
-  let room: number = limit.ATTACHMENTS_MAX;
-  const attachments = tagged(tags, tag.message.ATTACHMENTS, (value) =>
-    value.items((item) => {
-      if (room-- === 0) throw tooMany('attachments');
-      return attachment(item.nested());
-    }),
-  );
-  const replyTo = tagged(tags, tag.message.REPLY_TO, (value) => value.nonZero('reply_to') as Sequence);
-  const mentions = tagged(tags, tag.message.MENTIONS, users) ?? [];
-  if (mentions.length > limit.MENTIONS_MAX) throw tooMany('mentions');
-  return { is: 'message', text: said, attachments: attachments ?? [], replyTo, mentions };
-}
-
-function attachment(item: Reader): Attachment {
-  return {
-    media: item.nonZero('media') as MediaId,
-    size: item.varint(),
-    type: item.str(),
-    name: item.str(),
-    width: item.varint(),
-    height: item.varint(),
-    durationMs: item.varint(),
-    preview: item.bytes(),
-  };
+  const content: Values = { is: shape.name };
+  const invalid = (name: string): void => body.fault(errorCode.INVALID, `${name} is invalid`);
+  const named = shape.tags ?? [];
+  refuseEven(readTags(named, tags, body, content), body);
+  for (const { tag: due, name } of named) {
+    if (due % 2 === 0 && !tags.some((value) => value.tag === due)) invalid(name);
+  }
+  try {
+    for (const { name, type } of shape.fields) content[name] = type.read(body, false, name);
+  } catch {
+    invalid('body');
+  }
+  if (shape.from === 'send' && !body.isEmpty) invalid('body');
+  for (const [name, most] of [['attachments', limit.ATTACHMENTS_MAX], ['mentions', limit.MENTIONS_MAX]] as const) {
+    const list = content[name] as readonly unknown[] | undefined;
+    if (list && list.length > most) body.fault(errorCode.TOO_LARGE, `too many ${name}`);
+  }
+  return content as unknown as Content;
 }
 
 /** Lays out content, for a SEND or (with `edited` and `erased`) for an ENTRY. */
 export function layout(content: Content, set: Omit<Served, 'content'> = {}): Layout {
-  const tags: Tag[] = [];
-  const add = (at: number, write: (out: Writer) => void): void => {
-    const out = new Writer();
-    write(out);
-    tags.push({ tag: at, value: new Uint8Array(out.finish()) });
+  if (content.is === 'opaque') return { kind: content.kind, body: content.body, tags: content.attributes };
+  const { number, fields, tags = [] } = shapeNamed(content.is);
+  const values = content as unknown as Values;
+  const body = new Writer();
+  for (const { name, type } of fields) type.write(body, values[name], false);
+  return {
+    kind: number,
+    body: new Uint8Array(body.finish()),
+    tags: [...tagsOf(tags, values), ...tagsOf(tagsSet(), set)],
   };
-  const number = (at: number, value: number | undefined): void => {
-    if (value !== undefined) add(at, (out) => out.varint(value));
-  };
-  const [kind, body] = lay(content, add, number);
-  if (content.is !== 'opaque') {
-    number(tag.message.EDITED, set.edited);
-    number(tag.message.ERASED, set.erased);
-  }
-  return { kind, body, tags };
-}
-
-const EMPTY = new Uint8Array(0);
-
-/** Adds the tagged values of content, ascending; its kind and body. */
-function lay(
-  content: Content,
-  add: (at: number, write: (out: Writer) => void) => void,
-  number: (at: number, value: number | undefined) => void,
-): [kind: number, body: Uint8Array] {
-  const str = (at: number, value: string): void => add(at, (out) => out.raw(encodeUtf8(value)));
-  const list = (at: number, ids: readonly UserId[]): void => add(at, (out) => ids.forEach((id) => out.varint(id)));
-  switch (content.is) {
-    case 'message':
-      if (content.attachments.length > 0) {
-        add(tag.message.ATTACHMENTS, (out) => content.attachments.forEach((file) => writeAttachment(file, out)));
-      }
-      number(tag.message.REPLY_TO, content.replyTo);
-      if (content.mentions.length > 0) list(tag.message.MENTIONS, content.mentions);
-      return [entryKind.MESSAGE, encodeUtf8(content.text)];
-    case 'edit':
-      number(tag.edit.TARGET, content.target);
-      return [entryKind.EDIT, encodeUtf8(content.text)];
-    case 'unsend':
-      number(tag.unsend.TARGET, content.target);
-      return [entryKind.UNSEND, EMPTY];
-    case 'reaction':
-      number(tag.reaction.TARGET, content.target);
-      return [entryKind.REACTION, encodeUtf8(content.emoji)];
-    case 'pin':
-      number(tag.pin.TARGET, content.target);
-      return [entryKind.PIN, Uint8Array.of(content.pinned ? 1 : 0)];
-    case 'member':
-      list(tag.member.USERS, content.users);
-      number(tag.member.CHANGE, content.change);
-      number(tag.member.ROLE, content.role);
-      return [entryKind.MEMBER, EMPTY];
-    case 'settings':
-      if (content.title !== undefined) str(tag.settings.TITLE, content.title);
-      number(tag.settings.PICTURE, content.picture);
-      return [entryKind.SETTINGS, EMPTY];
-    case 'contact':
-      number(tag.contact.USER, content.user);
-      number(tag.contact.STATE, content.state);
-      return [entryKind.CONTACT, EMPTY];
-    case 'device':
-      number(tag.device.DEVICE, content.device);
-      number(tag.device.CHANGE, content.change);
-      str(tag.device.NAME, content.name);
-      return [entryKind.DEVICE, EMPTY];
-    case 'opaque':
-      content.attributes.forEach(({ tag: at, value }) => add(at, (out) => out.raw(value)));
-      return [content.kind, content.body];
-  }
-}
-
-function writeAttachment(file: Attachment, out: Writer): void {
-  out.nested(() => {
-    out.varint(file.media);
-    out.varint(file.size);
-    out.str(file.type);
-    out.str(file.name);
-    out.varint(file.width);
-    out.varint(file.height);
-    out.varint(file.durationMs);
-    out.bytes(file.preview);
-  });
 }

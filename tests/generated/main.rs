@@ -11,6 +11,7 @@
 )]
 #![expect(clippy::struct_field_names, reason = "the names are those of the table")]
 
+mod grammar;
 mod markdown;
 mod rust;
 mod table;
@@ -52,6 +53,12 @@ fn the_constants_are_current() {
 fn the_constants_of_the_client_are_current() {
     let path = "client/src/constants.ts";
     check(path, &read(path), &typescript::render(&table()));
+}
+
+#[test]
+fn the_grammar_of_the_client_is_current() {
+    let path = "client/src/grammar.ts";
+    check(path, &read(path), &grammar::render(&table()));
 }
 
 #[test]

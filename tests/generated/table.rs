@@ -51,6 +51,8 @@ pub(crate) struct Tag {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) server: bool,
+    /// What it counts as where it is absent.
+    pub(crate) preset: Option<u64>,
     pub(crate) doc: String,
 }
 
@@ -72,6 +74,8 @@ pub(crate) struct EntryKind {
     pub(crate) place: String,
     pub(crate) send: bool,
     pub(crate) body: String,
+    /// What the body says, as a field; absent where it says nothing.
+    pub(crate) holds: Option<String>,
     #[serde(default)]
     pub(crate) tags: Vec<Tag>,
 }

@@ -1,6 +1,6 @@
 //! Renders the table as `client/src/constants.ts`: objects that erase to plain JavaScript, no enums.
 
-use crate::table::{From, Table, Unit};
+use crate::table::{Table, Unit};
 use std::fmt::Write as _;
 
 const HEAD: &str = "\
@@ -50,7 +50,7 @@ fn constant(name: &str) -> String {
     name.to_uppercase().replace('-', "_")
 }
 
-fn camel(name: &str) -> String {
+pub(crate) fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
     words.fold(first, |out, word| out + &word[..1].to_uppercase() + &word[1..])
@@ -77,20 +77,6 @@ fn object<'a>(
 fn frames(out: &mut String, table: &Table) {
     let values = table.frame.iter().map(|f| (&*f.name, u64::from(f.kind), f.doc.clone()));
     object(out, "frame", "Frame types.", values);
-    writeln!(out, "\n/** Which side sends a frame. */").unwrap();
-    writeln!(out, "export type Side = 'client' | 'server' | 'both';").unwrap();
-    writeln!(out, "\n/** Who sends the frames of a type; absent if it is unknown. */").unwrap();
-    writeln!(out, "export const frameSide: Readonly<Record<number, Side | undefined>> = {{")
-        .unwrap();
-    for frame in &table.frame {
-        let side = match frame.from {
-            From::Client => "client",
-            From::Server => "server",
-            From::Both => "both",
-        };
-        writeln!(out, "  [frame.{}]: '{side}',", frame.name).unwrap();
-    }
-    writeln!(out, "}};").unwrap();
 }
 
 fn tags(out: &mut String, table: &Table) {

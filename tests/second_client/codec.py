@@ -13,10 +13,8 @@ from types import SimpleNamespace as Frame
 from typing import Any, NamedTuple
 
 PROTOCOL = tomllib.loads((pathlib.Path(__file__).parents[2] / "protocol.toml").read_text())
-# Where 0 breaks the grammar; elsewhere it has a meaning, or the server answers a request with it.
-IDS = {"ACK": ["conversation"], "ENTRY": ["conversation", "sequence"], "WATCH": ["user"]} | {
-    frame: ["conversation"] for frame in ("READ", "CURSOR", "FETCHED", "EPHEMERAL", "RECORD")
-} | {frame: ["rid"] for frame in ("SEND", "SENT", "SYNC", "SYNCED", "FETCH", "FETCHED")}
+# The server answers a request whose ids are 0; any other frame breaks the grammar.
+ANSWERED = ("SEND", "FETCH")
 
 
 class Fault(Exception):
@@ -67,12 +65,17 @@ class Reader:
             raise Fault("malformed")
         return value
 
-    def value(self, kind: str, shape_name: str) -> Any:
+    def value(self, kind: str) -> Any:
         """A fixed field of this type."""
         if kind == "varint":
             return self.varint()
-        if kind in ("u8", "ts"):
-            return int.from_bytes(self.take(1 if kind == "u8" else 6))
+        if kind == "id":
+            number = self.varint()
+            if number == 0:
+                raise Fault("malformed")
+            return number
+        if kind in ("u8", "bool", "ts"):
+            return int.from_bytes(self.take(6 if kind == "ts" else 1))
         if kind in ("bytes", "str"):
             return plain(kind, self.take(self.varint()))
         if kind == "list<record bytes>":
@@ -81,7 +84,7 @@ class Reader:
         count = self.varint()
         if count > self.left():
             raise Fault("malformed")
-        return [tuple(checked(shape_name, name, self.value(item, "")) for name, item in items) for _ in range(count)]
+        return [tuple(self.value(item) for _, item in items) for _ in range(count)]
 
 
 def varint(value: int) -> bytes:
@@ -98,18 +101,13 @@ def plain(kind: str, data: bytes) -> str | bytes:
         raise Fault("malformed") from None
 
 
-def checked(shape_name: str, name: str, value: Any) -> Any:
-    if value == 0 and name in IDS.get(shape_name, []):
-        raise Fault("malformed")
-    return value
-
-
 def body(name: str, reader: Reader) -> Frame:
     """The fields of a frame or a record, and then its tagged values up to the end of the reader."""
     _, fields, tags, by_kind = SHAPES[name]
     frame = Frame(frame=name, **{tag: None for tag, _ in tags.values()}, **({"tags": []} if by_kind else {}))
     for field, kind in fields:
-        setattr(frame, field, checked(name, field, reader.value(kind, name)))
+        lenient = kind == "id" and field != "rid" and name in ANSWERED
+        setattr(frame, field, reader.value("varint" if lenient else kind))
     last = 0
     while reader.left():
         tag, data = reader.varint(), reader.take(reader.varint())
@@ -122,7 +120,7 @@ def body(name: str, reader: Reader) -> Frame:
                 setattr(frame, field, plain(kind, data))
             else:
                 inner = Reader(data)
-                setattr(frame, field, body("ENTRY", inner) if kind == "ENTRY body" else inner.value(kind, name))
+                setattr(frame, field, body("ENTRY", inner) if kind == "ENTRY body" else inner.value(kind))
         elif by_kind:
             frame.tags.append((tag, data))
         elif tag % 2 == 0:
@@ -153,10 +151,10 @@ def decode(message: bytes, sender: str = "server") -> tuple[list[Frame], Fault |
 
 def written(kind: str, value: Any) -> bytes:
     """A fixed field of this type as bytes."""
-    if kind == "varint":
+    if kind in ("varint", "id"):
         return varint(value)
-    if kind in ("u8", "ts"):
-        return int(value).to_bytes(1 if kind == "u8" else 6)
+    if kind in ("u8", "bool", "ts"):
+        return int(value).to_bytes(6 if kind == "ts" else 1)
     if kind in ("bytes", "str"):
         data = value.encode() if kind == "str" else value
         return varint(len(data)) + data

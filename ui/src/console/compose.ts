@@ -55,9 +55,13 @@ function write(out: Writer, name: string, type: Type, value: string | readonly R
   }
   switch (type.is) {
     case 'varint':
+    case 'id':
+      return writeNumber(out, name, 'varint', value);
     case 'u8':
+    case 'bool':
+      return writeNumber(out, name, 'u8', value);
     case 'ts':
-      return writeNumber(out, name, type.is, value);
+      return writeNumber(out, name, 'ts', value);
     case 'str':
       return led ? out.str(value) : out.raw(encodeUtf8(value));
     case 'bytes':

@@ -86,7 +86,7 @@ function Bits({ label, value, onValue, values }: Input & { readonly values: read
 }
 
 function Plain({ name, label, type, value, hint, onValue }: Input) {
-  const isNumber = type.is === 'varint' || type.is === 'u8' || type.is === 'ts';
+  const isNumber = ['varint', 'id', 'u8', 'bool', 'ts'].includes(type.is);
   const list = name === 'conversation' ? 'known-conversations' : undefined;
   return (
     <label title={hint}>

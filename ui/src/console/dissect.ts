@@ -120,8 +120,10 @@ function readValue(reader: Reader, type: Type, added: Part, place: string, led: 
   };
   switch (type.is) {
     case 'varint':
+    case 'id':
       return number(reader.varint());
     case 'u8':
+    case 'bool':
       return number(reader.u8());
     case 'ts': {
       const value = reader.ts();

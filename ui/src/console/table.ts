@@ -5,7 +5,7 @@ import protocol from '../../../protocol.toml';
 
 /** How a value is laid out. */
 export type Type =
-  | { readonly is: 'varint' | 'u8' | 'ts' | 'str' | 'bytes' }
+  | { readonly is: 'varint' | 'id' | 'u8' | 'bool' | 'ts' | 'str' | 'bytes' }
   /** Rows of fields, with a count in front where it is a field, to the end of the value in a tag. */
   | { readonly is: 'list'; readonly fields: readonly Field[] }
   /** Rows of fields, each with a length in front. */
