@@ -32,8 +32,9 @@ fmt: ## Source is formatted
 lint: ## Clippy on every target, warnings denied
 	cargo clippy --all-targets --features testing,loadtest --quiet -- -D warnings
 
-doc: ## Documentation builds, its links resolve
+doc: client/reference/node_modules/.installed ## Documentation builds, its links resolve, nothing public goes without
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --quiet
+	cd client/reference && npm run --silent build
 
 tidy: ## The rules of structure and style that no lint knows
 	cargo test --quiet --test tidy
@@ -160,7 +161,7 @@ figures: release ## Measure every row of the table of performance, or ROWS, into
 	cargo build --quiet --release --features testing,loadtest --bin gauge
 	python3 scripts/figures.py $(ROWS)
 
-setup: $(VENV)/.installed client/node_modules/.installed ui/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
+setup: $(VENV)/.installed client/node_modules/.installed client/reference/node_modules/.installed ui/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only
 
 $(VENV)/.installed: scripts/requirements.txt
 	@echo "installing the Python test tools into $(VENV)"
@@ -177,6 +178,12 @@ $(PROXIES_VENV)/.installed: scripts/requirements-proxies.txt
 client/node_modules/.installed: client/package.json client/package-lock.json
 	@echo "installing the TypeScript compiler and the linter into client/node_modules"
 	cd client && npm ci --silent --no-audit --no-fund
+	touch $@
+
+# TypeDoc reads the types of what the client is tested with.
+client/reference/node_modules/.installed: client/reference/package.json client/reference/package-lock.json client/node_modules/.installed
+	@echo "installing TypeDoc into client/reference/node_modules"
+	cd client/reference && npm ci --silent --no-audit --no-fund
 	touch $@
 
 ui/node_modules/.installed: ui/package.json ui/package-lock.json

@@ -64,7 +64,7 @@ function comment(text: string | undefined, indent: string): string {
 /** A page repeats the schema of its items: their name says more. */
 function declared(name: string, schema: Schema, known: ReadonlySet<string>): string {
   const item = name.startsWith('Page_') ? name.slice('Page_'.length) : '';
-  if (known.has(item)) return `export type ${name} = Page<${item}>;\n`;
+  if (known.has(item)) return `/** A page of ${item}. */\nexport type ${name} = Page<${item}>;\n`;
   return `${comment(schema.description, '')}export type ${name} = ${typeOf(schema, '')};\n`;
 }
 

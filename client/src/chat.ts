@@ -32,6 +32,7 @@ const TYPING_SHOWN_MS = 6_000;
 /** How many of the newest entries are looked through for a message that was settled. */
 const FOUND_WITHIN = 1_000;
 
+/** A client of one account. */
 export class Chat {
   /** Resolves once the store is read. */
   readonly ready: Promise<void>;
@@ -64,6 +65,7 @@ export class Chat {
     this.ready.catch((error: unknown) => this.#broken(error));
   }
 
+  /** How the connection is; the event `state` tells when it changes. */
   get state(): ConnectionState {
     return this.#state;
   }
@@ -78,6 +80,7 @@ export class Chat {
     return this.#view.conversations;
   }
 
+  /** Undefined where this account does not belong to it, or it is not here yet. */
   conversation(of: ConversationId): Conversation | undefined {
     return this.#view.conversation(of);
   }

@@ -27,6 +27,7 @@ export interface Attachment {
   readonly preview: Uint8Array;
 }
 
+/** What somebody says. */
 export interface Message {
   readonly is: 'message';
   readonly text: string;

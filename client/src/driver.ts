@@ -14,11 +14,17 @@ import { Unauthorized } from './unauthorized.ts';
 /** What is used of a WebSocket. */
 export interface WebSocketLike {
   binaryType: string;
+  /** The subprotocol was agreed on. */
   onopen: ((event: never) => void) | null;
+  /** An ArrayBuffer came, or text, which breaks the protocol. */
   onmessage: ((event: { readonly data: unknown }) => void) | null;
+  /** The last of all. */
   onclose: ((event: { readonly code: number }) => void) | null;
+  /** Not looked at: `onclose` follows. */
   onerror: ((event: never) => void) | null;
+  /** Sends one message. */
   send(data: ArrayBuffer): void;
+  /** Ends it; `onclose` need not follow. */
   close(code?: number): void;
 }
 

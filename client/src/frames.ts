@@ -6,12 +6,17 @@ import type { Tag } from './bytes.ts';
 declare const brand: unique symbol;
 type Branded<Name extends string> = number & { readonly [brand]: Name };
 
+/** An account. */
 export type UserId = Branded<'user'>;
+/** A sign-in of an account. */
 export type DeviceId = Branded<'device'>;
+/** A chat of two, a group, or an account's journal. */
 export type ConversationId = Branded<'conversation'>;
+/** A file. */
 export type MediaId = Branded<'media'>;
 /** Chosen by a client, unique per sender and conversation. */
 export type MessageId = Branded<'message'>;
+/** A life of the server's store: another one after a restore. */
 export type Epoch = Branded<'epoch'>;
 /** A position in a log: 1, 2, 3, ...; 0 is before the first. */
 export type Sequence = Branded<'sequence'>;
@@ -28,6 +33,7 @@ export function sequence(value: number): Sequence {
   return value as Sequence;
 }
 
+/** Opens the connection. */
 export interface HelloFrame {
   readonly frame: 'HELLO';
   readonly minor: number;
@@ -39,11 +45,13 @@ export interface HelloFrame {
   readonly epoch?: Epoch | undefined;
 }
 
+/** Asks for a sign of life, or gives one. */
 export interface PingFrame {
   readonly frame: 'PING' | 'PONG';
   readonly nonce: number;
 }
 
+/** Appends an entry to a conversation. */
 export interface SendFrame {
   readonly frame: 'SEND';
   readonly rid: number;
@@ -55,6 +63,7 @@ export interface SendFrame {
   readonly tags: readonly Tag[];
 }
 
+/** Typing and the like; never stored. */
 export interface EphemeralFrame {
   readonly frame: 'EPHEMERAL';
   readonly conversation: ConversationId;
@@ -64,6 +73,7 @@ export interface EphemeralFrame {
   readonly body: Uint8Array;
 }
 
+/** What a client sends. */
 export type ClientFrame =
   | HelloFrame
   | PingFrame
@@ -83,6 +93,7 @@ export type ClientFrame =
   | EphemeralFrame
   | { readonly frame: 'WATCH'; readonly users: readonly UserId[] };
 
+/** HELLO was accepted. */
 export interface WelcomeFrame {
   readonly frame: 'WELCOME';
   readonly minor: number;
@@ -98,6 +109,7 @@ export interface WelcomeFrame {
   readonly sendsMax: number;
 }
 
+/** A refusal. */
 export interface ErrorFrame {
   readonly frame: 'ERROR';
   /** 0 for the connection, which then closes. */
@@ -109,6 +121,7 @@ export interface ErrorFrame {
   readonly text: string;
 }
 
+/** The entry of a SEND is durable. */
 export interface SentFrame {
   readonly frame: 'SENT';
   readonly rid: number;
@@ -119,6 +132,7 @@ export interface SentFrame {
   readonly duplicate: boolean;
 }
 
+/** One entry of a log. */
 export interface EntryFrame {
   readonly frame: 'ENTRY';
   readonly conversation: ConversationId;
@@ -156,6 +170,7 @@ export interface ChatRecord {
   readonly peerDelivered?: Sequence | undefined;
 }
 
+/** One page of what changed. */
 export interface SyncedFrame {
   readonly frame: 'SYNCED';
   readonly rid: number;
@@ -165,6 +180,7 @@ export interface SyncedFrame {
   readonly records: readonly ChatRecord[];
 }
 
+/** What the server sends. */
 export type ServerFrame =
   | WelcomeFrame
   | ErrorFrame

@@ -318,16 +318,22 @@ export type OpaqueRequest = {
 /** Must be a number of items: 1 to 100. */
 export type PageLimit = number;
 
+/** A page of Chat. */
 export type Page_Chat = Page<Chat>;
 
+/** A page of ContactView. */
 export type Page_ContactView = Page<ContactView>;
 
+/** A page of Device. */
 export type Page_Device = Page<Device>;
 
+/** A page of Entry. */
 export type Page_Entry = Page<Entry>;
 
+/** A page of Member. */
 export type Page_Member = Page<Member>;
 
+/** A page of User. */
 export type Page_User = Page<User>;
 
 /** Must be 8 to 64 characters. */

@@ -8,6 +8,7 @@ import { memoryStore } from './store.ts';
 import type { Entry, SendError } from './timeline.ts';
 import type { Conversation } from './view.ts';
 
+/** What a client is made with. */
 export interface ChatOptions {
   /** Gives an access token, a new one where the last was `expired` or `rejected`. Throws `Unauthorized` to stop. */
   readonly getToken: Surroundings['getToken'];
@@ -23,6 +24,7 @@ export interface ChatOptions {
   readonly clock?: Clock | undefined;
 }
 
+/** What `Chat.on` tells, by name. */
 export interface ChatEvents {
   state: ConnectionState;
   conversations: readonly Conversation[];

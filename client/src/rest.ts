@@ -47,9 +47,11 @@ export type Rest = <M extends Method, P extends Path<M>>(
   ...given: Rest_<Given<M, P>>
 ) => Promise<Result<M, P>>;
 
+/** How requests are made. */
 export interface RestOptions {
   /** An access token; absent for what needs none. */
   readonly token?: (() => Promise<string> | string) | undefined;
+  /** The global one if absent. */
   readonly fetch?: typeof fetch | undefined;
 }
 
@@ -84,11 +86,13 @@ export function rest(url: string, { token, fetch: ask = globalThis.fetch }: Rest
 /** Where a sign-in is kept. */
 export type Keep = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
+/** Where a sign-in is kept, and how requests are made. */
 export interface AccountOptions {
   /** `localStorage` if absent, or memory where there is none. */
   readonly storage?: Keep | undefined;
   /** Under which name. */
   readonly key?: string | undefined;
+  /** The global one if absent. */
   readonly fetch?: typeof fetch | undefined;
 }
 
@@ -117,10 +121,12 @@ export class Account {
     return kept && { user: kept.user as UserId, device: kept.device as DeviceId };
   }
 
+  /** Makes an account and signs in. Throws a `Problem`. */
   async register(username: string, password: string, deviceName?: string): Promise<void> {
     this.#keep(await this.#open('POST', '/register', { body: { username, password, device_name: deviceName } }));
   }
 
+  /** Signs in. Throws a `Problem`. */
   async login(username: string, password: string, deviceName?: string): Promise<void> {
     this.#keep(await this.#open('POST', '/login', { body: { username, password, device_name: deviceName } }));
   }

@@ -127,6 +127,7 @@ function startOf({ held, have }: ConversationRow): number {
 const PAGE = 50;
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
+/** A log as it is to be shown, kept up to date. */
 export class Timeline {
   readonly #id: ConversationId;
   readonly #source: Source;
@@ -156,6 +157,7 @@ export class Timeline {
     return row !== undefined && this.#bottom !== undefined && this.#bottom > row.firstVisible;
   }
 
+  /** Calls `listener` after `items` has changed; returns what stops it. */
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -222,6 +224,7 @@ export class Timeline {
     this.changed();
   }
 
+  /** Has `items` made anew; called by the client. */
   changed(): void {
     this.#items = undefined;
     this.#source.changed(this.#id);

@@ -34,6 +34,7 @@ export interface Conversation {
   readonly failed: number;
 }
 
+/** How far a message of one's own has come. */
 export type Tick = 'queued' | 'sent' | 'delivered' | 'read' | 'failed';
 
 /** How far a message of one's own has come. */
