@@ -1,8 +1,9 @@
 // Runs the engine: sockets, timers, tokens and the store, each only as an effect says. Owns the order
 // in which things happen; decides nothing.
 
+import { Writer } from './bytes.ts';
 import { decodeServer, encodeClient } from './codec.ts';
-import { SUBPROTOCOL } from './constants.ts';
+import { frame, SUBPROTOCOL } from './constants.ts';
 import type { ConnectionState, TokenReason } from './connection.ts';
 import type { Effect } from './desk.ts';
 import type { Engine, EngineEvent } from './engine.ts';
@@ -45,7 +46,7 @@ export interface Surroundings {
   readonly WebSocket: new (url: string, protocol: string) => WebSocketLike;
   readonly store: Store;
   readonly clock: Clock;
-  readonly debug: (direction: 'in' | 'out', frame: ClientFrame | ServerFrame) => void;
+  readonly debug?: ((direction: 'in' | 'out', frame: ClientFrame | ServerFrame) => void) | undefined;
 }
 
 /** What the driver tells. */
@@ -60,6 +61,9 @@ export interface DriverEvents {
   /** The store failed; nothing goes on from here. */
   broken(error: unknown): void;
 }
+
+/** The share of connections that are looked into on which the server is sent something to skip. */
+const PROBED = 0.01;
 
 /** No timer can wait for longer. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -160,13 +164,15 @@ export class Driver {
   #read(data: unknown): EngineEvent {
     if (!(data instanceof ArrayBuffer)) return { on: 'message', frames: [], broken: true };
     const { frames, error } = decodeServer(data);
-    frames.forEach((frame) => this.#around.debug('in', frame));
+    if (this.#around.debug) for (const each of frames) this.#around.debug('in', each);
     return { on: 'message', frames, broken: error !== undefined };
   }
 
   #write(frames: readonly ClientFrame[]): void {
-    frames.forEach((frame) => this.#around.debug('out', frame));
+    const { debug, clock } = this.#around;
+    if (debug) for (const each of frames) debug('out', each);
     this.#socket?.send(encodeClient(...frames));
+    if (debug && frames[0]?.frame === 'HELLO' && clock.random() < PROBED) this.#socket?.send(probe(clock.random));
   }
 
   #hangUp(): void {
@@ -195,4 +201,18 @@ export class Driver {
     }
     this.#storing = undefined;
   }
+}
+
+/** A frame that no version knows and a PING with such a tag, both to be skipped: a server or a proxy that
+ *  refuses them would refuse the versions to come. */
+function probe(random: () => number): ArrayBuffer {
+  const out = new Writer();
+  out.u8(0xe0 + Math.floor(31 * random()));
+  out.varint(0);
+  out.u8(frame.PING);
+  out.nested(() => {
+    out.varint(1);
+    out.tag(8193 + 2 * Math.floor(4096 * random()), () => undefined);
+  });
+  return out.finish();
 }

@@ -18,7 +18,7 @@ export interface ChatOptions {
   readonly WebSocket?: (new (url: string, protocol: string) => WebSocketLike) | undefined;
   /** How many entries to fetch of a conversation that is seen for the first time; 50 if absent. */
   readonly firstPage?: number | undefined;
-  /** Prints every frame, or tells it. */
+  /** Prints every frame, or tells it. One in a hundred such connections also sends what servers must skip. */
   readonly debug?: boolean | Surroundings['debug'] | undefined;
   /** For tests. */
   readonly clock?: Clock | undefined;
@@ -49,8 +49,8 @@ export interface Outgoing {
 export function surroundings(url: string, options: ChatOptions): Surroundings {
   const WebSocket = options.WebSocket ?? (globalThis.WebSocket as ChatOptions['WebSocket']);
   if (!WebSocket) throw new TypeError('there is no WebSocket here: give one in the options');
-  const { getToken, store = memoryStore(), clock = realClock, debug = false } = options;
-  const shown = typeof debug === 'function' ? debug : debug ? print : (): void => undefined;
+  const { getToken, store = memoryStore(), clock = realClock, debug } = options;
+  const shown = debug === true ? print : debug || undefined;
   return { url: `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/ws`, getToken, WebSocket, store, clock, debug: shown };
 }
 
