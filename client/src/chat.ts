@@ -10,6 +10,7 @@ import type { Surroundings } from './driver.ts';
 import { Driver } from './driver.ts';
 import type { Command } from './engine.ts';
 import { Engine } from './engine.ts';
+import { Events } from './events.ts';
 import type { ConversationId, DeviceId, EntryFrame, MessageId, Sequence, UserId } from './frames.ts';
 import { rangeAt } from './ranges.ts';
 import type { ChatEvents, ChatOptions, Outgoing } from './options.ts';
@@ -39,14 +40,13 @@ export class Chat {
   readonly #around: Surroundings;
   readonly #firstPage: number;
   readonly #view: View;
-  readonly #listeners = new Map<keyof ChatEvents, Set<(event: never) => void>>();
+  readonly #events: Events;
   readonly #waiting = new Map<MessageId, Waiting>();
   readonly #typing = new Map<string, () => void>();
   /** Commands of this tab without an answer. */
   readonly #asked = new Map<number, Asked>();
   /** Those of other tabs, while this one leads. */
   readonly #forOthers = new Set<number>();
-  readonly #dirty = new Set<ConversationId | 'conversations'>();
   readonly #ends: (() => void)[] = [];
   #state: ConnectionState = { name: 'idle' };
   #driver: Driver | undefined;
@@ -57,6 +57,7 @@ export class Chat {
   /** `url` is the server's: `https://chat.example.org`. Nothing is opened before `connect`. */
   constructor(url: string, options: ChatOptions) {
     this.#around = surroundings(url, options);
+    this.#events = new Events(this.#around.clock);
     this.#firstPage = options.firstPage ?? FIRST_PAGE;
     this.#view = this.#makeView();
     const stop = this.#around.store.tabs?.listen((message) => this.#hear(message as TabMessage));
@@ -92,9 +93,7 @@ export class Chat {
 
   /** Calls `listener` from now on; returns what stops it. */
   on<Name extends keyof ChatEvents>(name: Name, listener: (event: ChatEvents[Name]) => void): () => void {
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners.add(listener));
-    return () => listeners.delete(listener);
+    return this.#events.on(name, listener);
   }
 
   /** Connects, and stays connected. Resolves at the first `online`, rejects at `closed`. */
@@ -189,13 +188,13 @@ export class Chat {
   #makeView(): View {
     return new View(
       {
-        conversations: () => this.#mark('conversations'),
-        timeline: (of) => this.#mark(of),
-        entry: (entry) => this.#emit('entry', entry),
+        conversations: () => this.#events.changed('conversations', this.#view),
+        timeline: (of) => this.#events.changed(of, this.#view),
+        entry: (entry) => this.#events.emit('entry', entry),
         failed: ({ conversation, cmid, error }) => {
           const reason = new SendError(error?.code ?? 0, error?.text ?? '');
           this.#waiting.get(cmid)?.reject(reason);
-          this.#emit('failed', { conversation, cmid, error: reason });
+          this.#events.emit('failed', { conversation, cmid, error: reason });
         },
         settled: (...settled) => this.#settled(...settled),
       },
@@ -382,38 +381,15 @@ export class Chat {
     if (active) this.#typing.set(key, this.#around.clock.after(TYPING_SHOWN_MS, end));
   }
 
-  /** Tells of snapshots that changed, once for everything that happens at the moment. */
-  #mark(what: ConversationId | 'conversations'): void {
-    if (this.#dirty.size === 0) this.#around.clock.after(0, () => this.#tellDirty());
-    this.#dirty.add(what);
-  }
-
-  #tellDirty(): void {
-    const dirty = [...this.#dirty];
-    this.#dirty.clear();
-    for (const what of dirty) {
-      if (what === 'conversations') {
-        if (this.#listeners.get(what)?.size) this.#emit(what, this.conversations);
-      } else {
-        this.#view.notify(what);
-        this.#emit('timeline', what);
-      }
-    }
-  }
-
-  #emit<Name extends keyof ChatEvents>(name: Name, event: ChatEvents[Name]): void {
-    for (const listener of this.#listeners.get(name) ?? []) (listener as (event: ChatEvents[Name]) => void)(event);
-  }
-
   #setState(state: ConnectionState): void {
     const { name } = this.#state;
     if (name === 'closed' || (name === 'connecting' && state.name === name)) return;
     this.#state = state;
-    this.#emit('state', state);
+    this.#events.emit('state', state);
   }
 
   #broken(error: unknown): void {
-    this.#emit('error', error instanceof Error ? error : new Error(String(error)));
+    this.#events.emit('error', error instanceof Error ? error : new Error(String(error)));
     this.#setState({ name: 'closed', code: closeCode.INTERNAL });
   }
 
