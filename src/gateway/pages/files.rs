@@ -1,11 +1,11 @@
 //! The files of the pages. Made by `ui/build.mjs`; not to be edited.
 
 super::embed! {
-    "assets/chat-6Z34SCDR.js";
     "assets/chat-AGV6O4WT.css";
-    "assets/chunk-4JIZSWLP.js";
+    "assets/chat-CJSKABEX.js";
+    "assets/chunk-RFLDYLM4.js";
     "assets/console-EF5KJUU7.css";
-    "assets/console-XDAXTD3K.js";
+    "assets/console-FW3FQYOX.js";
     "chat.html";
     "console.html";
     "icon.svg";
