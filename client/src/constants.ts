@@ -224,7 +224,7 @@ export const closeCode = {
   DISABLED: 4503,
   /** The device was signed out. */
   DEVICE_REVOKED: 4504,
-  /** This device has too many connections. */
+  /** This device has newer connections, as many as it may have. */
   TOO_MANY_CONNECTIONS: 4505,
 } as const;
 

@@ -373,7 +373,7 @@ pub enum CloseCode {
     Disabled,
     /// The device was signed out.
     DeviceRevoked,
-    /// This device has too many connections.
+    /// This device has newer connections, as many as it may have.
     TooManyConnections,
 }
 

@@ -95,9 +95,6 @@ pub enum GrantError {
     /// Its account is disabled.
     #[error("the account is disabled")]
     Disabled,
-    /// Its device has too many connections.
-    #[error("the device has too many connections")]
-    TooManyConnections,
     /// It could not be checked now.
     #[error("the token cannot be checked now")]
     Unavailable,
@@ -111,7 +108,6 @@ impl GrantError {
             Self::Expired => CloseCode::TokenExpired,
             Self::Revoked => CloseCode::DeviceRevoked,
             Self::Disabled => CloseCode::Disabled,
-            Self::TooManyConnections => CloseCode::TooManyConnections,
             Self::Unavailable => CloseCode::Overloaded,
         }
     }
@@ -122,15 +118,12 @@ impl GrantError {
             Self::Expired => (ErrorCode::Expired, "the token has expired"),
             Self::Revoked => (ErrorCode::Unauthenticated, "the device was signed out"),
             Self::Disabled => (ErrorCode::Forbidden, "the account is disabled"),
-            Self::TooManyConnections => {
-                (ErrorCode::Overloaded, "the device has too many connections")
-            }
             Self::Unavailable => (ErrorCode::Unavailable, "the token cannot be checked now"),
         }
     }
 }
 
-/// The closest reading of what a command says; a revoked device and a full one need the variant.
+/// The closest reading of what a command says; a revoked device needs the variant.
 impl From<&CommandError> for GrantError {
     fn from(error: &CommandError) -> Self {
         match error.code {

@@ -153,7 +153,7 @@ pub(super) fn greet<S: Store>(
         connections.decode_in_memory(key, hello);
         connections.pop_event().is_some()
     });
-    if !greeted || !core.registry.attach(granted.actor, core.place(key)) {
+    if !greeted || core.registry.attach(granted.actor, core.place(key)).is_some() {
         return Err(io::ErrorKind::InvalidData.into());
     }
     reactor.enter(now, |connections| connections.grant(key, Ok(granted)));

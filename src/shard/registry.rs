@@ -63,15 +63,23 @@ impl Registry {
         Self { users, connections_per_device_max }
     }
 
-    /// Enters a connection; false if its device has as many as it may.
-    pub(crate) fn attach(&self, actor: Actor, place: Place) -> bool {
+    /// Enters a connection. Where its device has as many as it may, the oldest of them is taken out and
+    /// returned: it is to be closed.
+    pub(crate) fn attach(&self, actor: Actor, place: Place) -> Option<Place> {
         let mut live = self.users.entry(actor.user).or_default();
-        let of_device = |live: &&Live| matches!(live, Live::Connection { device, .. } if *device == actor.device);
-        if live.iter().filter(of_device).count() >= self.connections_per_device_max {
-            return false;
+        let mut of_device = live.iter().enumerate().filter_map(|(at, live)| match live {
+            Live::Connection { device, place } if *device == actor.device => Some((at, *place)),
+            Live::Connection { .. } | Live::Poll { .. } => None,
+        });
+        // They stand in the order in which they came.
+        let oldest = of_device.next();
+        let is_full = oldest.is_some() && 1 + of_device.count() >= self.connections_per_device_max;
+        let displaced = oldest.filter(|_| is_full);
+        if let Some((at, _)) = displaced {
+            live.remove(at);
         }
         live.push(Live::Connection { device: actor.device, place });
-        true
+        displaced.map(|(_, place)| place)
     }
 
     /// Takes a connection out.
@@ -153,15 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn a_device_has_a_bounded_number_of_connections() {
+    fn the_oldest_connection_of_a_device_makes_room() {
         let registry = Registry::new(2);
-        assert!(registry.attach(actor(1), place(1)) && registry.attach(actor(1), place(2)));
-        assert!(!registry.attach(actor(1), place(3)));
-        assert!(registry.attach(actor(2), place(4)));
+        let attach = |device, slot| registry.attach(actor(device), place(slot));
+        let poll = registry.begin_poll(actor(1));
+        assert_eq!([attach(1, 1), attach(2, 2), attach(1, 3), attach(2, 4)], [None; 4]);
+        assert_eq!(attach(1, 5), Some(place(1)));
         registry.detach(actor(1).user, place(1));
-        assert!(registry.attach(actor(1), place(5)));
-        assert_eq!(registry.of_device(actor(1)), [place(2), place(5)]);
-        assert_eq!(reached(&registry).len(), 3);
+        assert_eq!(registry.of_device(actor(1)), [place(3), place(5)]);
+        registry.detach(actor(1).user, place(3));
+        assert_eq!([attach(1, 6), attach(1, 7)], [None, Some(place(5))]);
+        assert_eq!(reached(&registry), [2, 4, 6, 7].map(place));
+        assert!(!poll.is_ended());
     }
 
     #[test]

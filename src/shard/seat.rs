@@ -11,7 +11,7 @@ use super::outbox::ResyncReason;
 use super::owners::Owners;
 use super::perform::perform;
 use super::reactor::Reactor;
-use super::registry::Registry;
+use super::registry::{Place, Registry};
 use super::settings::Settings;
 use super::wakes::Wakes;
 use super::workers::Workers;
@@ -19,6 +19,7 @@ use crate::chat::Chat;
 use crate::clock::Clock;
 use crate::identity::{DeviceCheck, Identity};
 use crate::model::{Grant, Secret, Timestamp};
+use crate::protocol::CloseCode;
 use crate::session::{GrantError, Granted, Limits};
 use crate::store::Store;
 use std::cell::RefCell;
@@ -275,8 +276,9 @@ fn authenticate<S: Store>(
 ) -> Result<(), GrantError> {
     let grant = core.identity.verify_access(core.clock.now(), token);
     let grant = grant.map_err(|error| GrantError::from(&error))?;
-    if !core.registry.attach(grant.actor, core.place(key)) {
-        return Err(GrantError::TooManyConnections);
+    if let Some(Place { shard, key }) = core.registry.attach(grant.actor, core.place(key)) {
+        let code = CloseCode::TooManyConnections;
+        core.mailboxes.post(shard, ShardMessage::Close { key, code });
     }
     core.greeting.borrow_mut().insert(key, grant.actor);
     let asking = Rc::clone(core);

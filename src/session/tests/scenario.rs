@@ -106,7 +106,6 @@ fn a_token_that_is_not_accepted_closes_with_its_own_code() {
         (GrantError::Expired, "error 0 expired 1", "close 4005"),
         (GrantError::Revoked, "error 0 unauthenticated 0", "close 4504"),
         (GrantError::Disabled, "error 0 forbidden 0", "close 4503"),
-        (GrantError::TooManyConnections, "error 0 overloaded 0", "close 4505"),
         (GrantError::Unavailable, "error 0 unavailable 1", "close 4003"),
     ];
     for (error, said, close) in expected {

@@ -284,15 +284,19 @@ async fn a_connection_that_never_greets_is_closed() {
 }
 
 #[tokio::test]
-async fn the_ninth_connection_of_a_device_is_refused() {
+async fn the_ninth_connection_of_a_device_displaces_the_first() {
     let scene = Scene::set().await;
     let mut peers = Vec::new();
-    for _ in 0..limit::DEVICE_CONNECTIONS_MAX {
+    for _ in 0..=limit::DEVICE_CONNECTIONS_MAX {
         peers.push(scene.peer().await);
     }
-    let mut newest = Peer::silent(scene.server.address()).await;
-    newest.send(&hello(&scene.ana.token, None)).await;
-    assert_eq!(newest.end().await, Some(CloseCode::TooManyConnections.number()));
+    let mut first = peers.remove(0);
+    let refusal = first.expect(|seen| match seen {
+        Seen::Error { rid: 0, code, .. } => Some(*code),
+        _ => None,
+    });
+    assert_eq!(refusal.await, ErrorCode::Overloaded);
+    assert_eq!(first.end().await, Some(CloseCode::TooManyConnections.number()));
     for peer in &mut peers {
         peer.round_trip().await;
     }

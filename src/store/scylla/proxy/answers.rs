@@ -6,6 +6,11 @@ use super::frames::{ERROR, Frame, RESULT};
 const LOCAL_QUORUM: u16 = 0x0006;
 const LOCAL_SERIAL: u16 = 0x0009;
 
+/// A result of rows, whose columns are all of one table.
+const ROWS: i32 = 2;
+const GLOBAL_TABLE: i32 = 1;
+const BIGINT: u16 = 2;
+
 /// An error: its code, its message and what stands behind that.
 fn error(code: i32, message: &str, rest: &[u8]) -> Frame {
     let mut body = code.to_be_bytes().to_vec();
@@ -55,10 +60,7 @@ pub(crate) fn scylla_answer(
     last_sequence: Option<i64>,
     next_bucket: Option<i64>,
 ) -> Frame {
-    const ROWS: i32 = 2;
-    const GLOBAL_TABLE: i32 = 1;
     const BOOLEAN: u16 = 4;
-    const BIGINT: u16 = 2;
     let columns = [
         ("[applied]", BOOLEAN),
         ("conversation", BIGINT),
@@ -86,6 +88,20 @@ pub(crate) fn scylla_answer(
         let is_sealed = statement == 0 && next_bucket.is_some();
         put_value(&mut body, is_sealed.then_some(&[1]));
     }
+    Frame::answer(RESULT, body)
+}
+
+/// No rows of a read of entries.
+pub(crate) fn no_entries() -> Frame {
+    const BLOB: u16 = 3;
+    let mut body = [ROWS, GLOBAL_TABLE, 2].map(i32::to_be_bytes).concat();
+    put_string(&mut body, "keyspace");
+    put_string(&mut body, "log");
+    for (name, kind) in [("sequence", BIGINT), ("record", BLOB)] {
+        put_string(&mut body, name);
+        body.extend_from_slice(&kind.to_be_bytes());
+    }
+    body.extend_from_slice(&0_i32.to_be_bytes());
     Frame::answer(RESULT, body)
 }
 

@@ -37,18 +37,19 @@ impl Inner {
         let tail = self.end_beyond(conversation, reading.high).await?;
         reading.high = reading.high.min(tail.head.sequence);
         reading.average = tail.average_bytes().unwrap_or(ENTRY_BYTES);
-        let mut is_walked = false;
+        let mut is_second_try = false;
         while let Some(next) = reading.next() {
             let link = self.link_in(&tail, conversation, next).await?;
-            if self.read_bucket(&mut reading, link.bucket).await? > 0 {
+            if self.read_bucket(&mut reading, link.bucket, is_second_try).await? > 0 {
                 continue;
             }
-            if is_walked {
+            if is_second_try {
                 return Err(corrupt(conversation, "an entry is missing"));
             }
-            // The index is only a hint: whatever it lacks is found along the chain.
+            // The index is only a hint: whatever it lacks is found along the chain. And the end may have been
+            // read from a node that had an append before a quorum did: a serial read waits for that.
             self.walk(conversation, Link::FIRST).await?;
-            is_walked = true;
+            is_second_try = true;
         }
         Ok(reading.entries)
     }
@@ -66,15 +67,20 @@ impl Inner {
         self.link_of(conversation, sequence).await
     }
 
-    /// Reads what comes next from a bucket, as far as the bucket goes; how many entries it had.
+    /// Reads what comes next from a bucket, as far as the bucket goes; how many entries it had. Where
+    /// `is_settled`, what appends have begun in it is finished first.
     async fn read_bucket(
         &self,
         reading: &mut Reading,
         bucket: Bucket,
+        is_settled: bool,
     ) -> Result<usize, StoreError> {
-        let statement = match reading.direction {
-            Direction::Ascending => &self.statements.log.ascending,
-            Direction::Descending => &self.statements.log.descending,
+        let log = &self.statements.log;
+        let statement = match (reading.direction, is_settled) {
+            (Direction::Ascending, false) => &log.ascending,
+            (Direction::Descending, false) => &log.descending,
+            (Direction::Ascending, true) => &log.ascending_settled,
+            (Direction::Descending, true) => &log.descending_settled,
         };
         let mut taken = 0;
         while reading.next().is_some() {

@@ -3,7 +3,9 @@
 use super::{FETCH_BYTES, ROWS_MAX, Reading};
 use crate::model::ConversationId;
 use crate::store::conformance::samples::{append, at, everything, log};
-use crate::store::scylla::ground::with_schema;
+use crate::store::scylla::ground::{address, with_schema};
+use crate::store::scylla::proxy::answers::no_entries;
+use crate::store::scylla::proxy::{Fault, Proxy};
 use crate::store::scylla::{Caps, Options, Scylla};
 use crate::store::{Appended, Direction, Log, Range, StoreError};
 
@@ -62,6 +64,30 @@ async fn an_entry_that_is_missing_is_not_passed_over() {
             assert_eq!(store.entries(log(1), everything()).await, corrupt);
             let above = Range { from: at(6), ..everything() };
             assert_eq!(store.entries(log(1), above).await.map(|read| read.len()), Ok(55));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a CQL server: make cql"]
+async fn an_entry_that_a_quorum_lacks_is_waited_for() {
+    with_schema(async |options| {
+        let proxy = Proxy::start(&address()).await;
+        let options = Options { contact_points: vec![proxy.address()], ..options };
+        let store = Scylla::open(&options).await.expect("a store");
+        assert_eq!(store.append(append(1, 0, 5)).await, Ok(Appended::Applied));
+        for direction in [Direction::Ascending, Direction::Descending] {
+            // As if the nodes that answer had heard of the new end, and not yet of the entries.
+            let mut is_behind = true;
+            proxy.follow(move |statement| {
+                let reads = statement.starts_with("SELECT sequence, record FROM log");
+                (reads && std::mem::take(&mut is_behind)).then(|| Fault::Forge(no_entries()))
+            });
+            let before = store.inner.database.stats().serial_reads;
+            let range = Range { direction, ..everything() };
+            assert_eq!(store.entries(log(1), range).await.map(|read| read.len()), Ok(5));
+            assert_eq!(store.inner.database.stats().serial_reads, before + 1);
         }
     })
     .await;

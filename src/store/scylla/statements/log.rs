@@ -35,6 +35,14 @@ statements! {
         /// Entries of a bucket, highest first.
         descending: Read = "SELECT sequence, record FROM log WHERE conversation = ? AND bucket = ? \
             AND sequence >= ? AND sequence <= ? ORDER BY sequence DESC LIMIT ?";
+        /// The same when a quorum lacked an entry below the end it had told.
+        ascending_settled: SerialRead = "SELECT sequence, record FROM log \
+            WHERE conversation = ? AND bucket = ? \
+            AND sequence >= ? AND sequence <= ? ORDER BY sequence ASC LIMIT ?";
+        /// As above, highest first.
+        descending_settled: SerialRead = "SELECT sequence, record FROM log \
+            WHERE conversation = ? AND bucket = ? \
+            AND sequence >= ? AND sequence <= ? ORDER BY sequence DESC LIMIT ?";
         /// An entry.
         entry: Read = "SELECT record FROM log \
             WHERE conversation = ? AND bucket = ? AND sequence = ?";
