@@ -5,7 +5,7 @@ super::embed! {
     "assets/chat-CJSKABEX.js";
     "assets/chunk-RFLDYLM4.js";
     "assets/console-EF5KJUU7.css";
-    "assets/console-FW3FQYOX.js";
+    "assets/console-R7UH25IU.js";
     "chat.html";
     "console.html";
     "icon.svg";
