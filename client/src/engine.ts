@@ -230,6 +230,8 @@ export class Engine {
       case 'fetch':
         return this.#replica.fetches.add({ ...command, why: 'history', command: id });
       case 'send':
+        // The entry ends the typing that the others see: the next key is to be told at once.
+        this.#typed.delete(command.row.conversation);
         this.#outbox.put(command.row, command.stored);
         break;
       case 'retry':

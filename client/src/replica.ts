@@ -5,7 +5,7 @@
 //
 //   firstVisible ... [scroll-back]   [first page ...... have] (hole) [ahead]  lastSequence
 
-import { entryKind, ephemeralKind, syncedFlag } from './constants.ts';
+import { entryKind, ephemeralKind, limit, syncedFlag } from './constants.ts';
 import type { Desk, Job } from './desk.ts';
 import { Fetches, REFUSED_MS } from './fetches.ts';
 import type {
@@ -99,7 +99,7 @@ export class Replica {
       if (row.read > row.readTold) this.#sendRead(row);
       this.fetches.follow(row, 0);
     }
-    this.#ack([...this.rows.values()].filter((row) => row.delivered > row.deliveredTold));
+    this.#ack([...this.rows.values()].filter((row) => tellsDelivered(row) && row.delivered > row.deliveredTold));
     return stranger;
   }
 
@@ -276,7 +276,7 @@ export class Replica {
     }
     if (record.read < row.read) this.#sendRead(row);
     else this.#read(row, record.read, record.readOrd);
-    if (record.delivered < row.delivered) this.#ack([row]);
+    if (tellsDelivered(row) && record.delivered < row.delivered) this.#ack([row]);
     this.#desk.changed(row);
     this.fetches.follow(row, 0);
   }
@@ -357,6 +357,11 @@ export class Replica {
     this.meta = { user, device, epoch, token };
     this.#desk.meta(this.meta);
   }
+}
+
+/** Large groups keep no `delivered`: an ACK is never told there, and need not be repeated. */
+function tellsDelivered({ memberCount = 0 }: ConversationRow): boolean {
+  return memberCount <= limit.SMALL_GROUP_MEMBERS_MAX;
 }
 
 /** An entry that outlives the message it was read from. */

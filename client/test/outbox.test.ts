@@ -19,6 +19,22 @@ test('a message leaves only once it is stored, with its floor', () => {
   assert.equal(bench.last('SEND').floor, 6);
 });
 
+test('typing is told now and then, and at once after a message', () => {
+  const bench = new Bench();
+  bench.online(5);
+  const type = (active = true): number => {
+    bench.command({ do: 'typing', conversation: CHAT, active });
+    return bench.all('EPHEMERAL').length;
+  };
+  assert.deepEqual([type(), type()], [1, 1]);
+  bench.pass(3_000);
+  assert.equal(type(), 2);
+  bench.send(1, 6);
+  assert.equal(type(), 3);
+  assert.deepEqual([type(false), type(false)], [4, 4]);
+  assert.deepEqual(bench.all('EPHEMERAL').map(({ kind }) => kind), [1, 1, 1, 2]);
+});
+
 test('a row is sent again on the next connection with the same cmid and floor', () => {
   const bench = new Bench();
   bench.online(5);

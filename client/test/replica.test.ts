@@ -248,12 +248,23 @@ test('scroll-back is fetched by command, over a new connection if need be', () =
   assert.ok(bench.effects.some((effect) => effect.do === 'done' && effect.command === command));
 });
 
-test('ACK is repeated on the next connection until a SYNC confirms it', () => {
-  const bench = new Bench();
-  bench.online(3);
-  bench.lost();
-  bench.pass(bench.state.name === 'waiting' ? bench.state.retryInMs : 0);
-  bench.dial();
-  bench.welcome();
-  assert.deepEqual(bench.last('ACK').items, [[CHAT, 3]]);
+test('ACK is repeated on the next connection until a SYNC confirms it, but where none ever does', () => {
+  for (const [memberCount, repeated] of [
+    [200, 2],
+    [201, 0],
+  ] as const) {
+    const bench = new Bench();
+    bench.online(3);
+    bench.hear({ frame: 'RESYNC', reason: 1 });
+    bench.synced([record(3, { kind: 2, memberCount, delivered: 3 as Sequence })]);
+    bench.lost();
+    bench.pass(bench.state.name === 'waiting' ? bench.state.retryInMs : 0);
+    bench.take();
+    bench.dial();
+    bench.welcome();
+    bench.synced([record(3, { kind: 2, memberCount })]);
+    const acks = bench.all('ACK');
+    assert.equal(acks.length, repeated, `${memberCount}`);
+    for (const { items } of acks) assert.deepEqual(items, [[CHAT, 3]]);
+  }
 });
