@@ -2,7 +2,7 @@
 
 super::embed! {
     "assets/chat-AGV6O4WT.css";
-    "assets/chat-CJSKABEX.js";
+    "assets/chat-KP4Y4KKZ.js";
     "assets/chunk-RFLDYLM4.js";
     "assets/console-EF5KJUU7.css";
     "assets/console-R7UH25IU.js";
