@@ -2,7 +2,7 @@
 //!
 //! Owns arguments, output and exit statuses. What a command does is elsewhere: `config` for
 //! settings, [`mod@user`] for accounts, [`mod@healthcheck`] for asking a server how it is,
-//! [`mod@store`] for copying, [`schema`] for the tables of a database, and serving is handed to
+//! [`mod@store`] for copying and restoring, [`schema`] for the tables of a database, and serving is handed to
 //! [`serve`].
 
 pub mod healthcheck;
@@ -216,6 +216,9 @@ pub enum Failure {
     /// The store was not copied.
     #[error("not copied")]
     Copy(#[from] CopyError),
+    /// The store did not begin a new life.
+    #[error(transparent)]
+    Restored(#[from] store::RestoredError),
     /// The signing keys could not be had.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -239,6 +242,7 @@ impl Failure {
             | Self::Open(_)
             | Self::Store(_)
             | Self::Copy(_)
+            | Self::Restored(_)
             | Self::Keys(_)
             | Self::Telemetry(_)
             | Self::Other(_) => ExitCode::FAILURE,
@@ -309,9 +313,8 @@ async fn open_store(options: &Options) -> Result<Backend, OpenError> {
 
 /// Performs `store`.
 pub fn store(command: StoreCommand) -> Result<(), Failure> {
-    let StoreCommand::Copy(request) = command;
-    let settings = Settings { config: request.config.clone(), ..Settings::default() };
-    perform(settings, async |config| store::copy(config, request).await)
+    let settings = Settings { config: command.config(), ..Settings::default() };
+    perform(settings, async |config| store::perform(config, command).await)
 }
 
 /// Performs `healthcheck`.

@@ -1,12 +1,14 @@
-//! Stores as a whole: `store copy`.
+//! Stores as a whole: `store copy`, `store restored`.
 
 use super::{Failure, open_store};
 use crate::config::{Config, is_contact_point, is_keyspace};
+use crate::model::Epoch;
 use crate::store::copy::{self, Purpose, Report};
-use crate::store::{Backend, Options, Store, embedded, scylla};
+use crate::store::{Backend, Options, Store, StoreError, embedded, scylla};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Looking after stores that no server holds.
 #[derive(Debug, Subcommand)]
@@ -14,6 +16,52 @@ pub enum StoreCommand {
     /// Copy a whole store into another and compare the two; given again, it goes on where it was.
     #[command(after_help = COPY_NOTE)]
     Copy(CopyStore),
+    /// Say of a store that it was restored from a backup, before a server opens it.
+    #[command(after_help = RESTORED_NOTE)]
+    Restored(RestoredStore),
+}
+
+impl StoreCommand {
+    /// The configuration that it goes by.
+    pub(super) fn config(&self) -> Option<PathBuf> {
+        match self {
+            Self::Copy(request) => request.config.clone(),
+            Self::Restored(request) => request.config.clone(),
+        }
+    }
+}
+
+const RESTORED_NOTE: &str = "Gives the store another epoch, by which every client learns that the store is older than what it has \
+seen, and reads anew. Without that, clients that saw more would take new entries for ones they have. No server may \
+use the store. A data folder restored without its EPOCH file needs none of this; it does no harm.
+
+Examples:
+  chasqui store restored embedded:/var/lib/chasqui
+  chasqui store restored scylla:10.0.0.1:9042/chasqui";
+
+/// A store that was restored.
+#[derive(Debug, Args)]
+pub struct RestoredStore {
+    /// The store, written as embedded:FOLDER or scylla:HOST:PORT[,HOST:PORT...]/KEYSPACE.
+    #[arg(value_name = "STORE")]
+    pub store: Location,
+    /// A TOML file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// A server that uses a store moves its time once a second.
+const USED_WITHIN: Duration = Duration::from_millis(2_500);
+
+/// Why a store did not begin a new life.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoredError {
+    /// A server uses it.
+    #[error("the store is in use: its time goes on")]
+    InUse,
+    /// The store refused something.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 const COPY_NOTE: &str = "A store is written as embedded:FOLDER or scylla:HOST:PORT[,HOST:PORT...]/KEYSPACE. No server may use either \
@@ -92,8 +140,34 @@ impl Location {
     }
 }
 
+/// Performs the command; what to tell.
+pub(super) async fn perform(config: &Config, command: StoreCommand) -> Result<String, Failure> {
+    match command {
+        StoreCommand::Copy(request) => copy(config, request).await,
+        StoreCommand::Restored(request) => restored(config, request).await,
+    }
+}
+
+async fn restored(config: &Config, request: RestoredStore) -> Result<String, Failure> {
+    let store = request.store.open(config, Purpose::Source).await?;
+    let epoch = begin_life(&store).await;
+    store.close().await;
+    Ok(format!("the store's epoch is {} now: clients will read anew\n", epoch?.get()))
+}
+
+async fn begin_life(store: &Backend) -> Result<Epoch, RestoredError> {
+    if store.is_shared() {
+        let time = store.latest_time().await?;
+        tokio::time::sleep(USED_WITHIN).await;
+        if store.latest_time().await? != time {
+            return Err(RestoredError::InUse);
+        }
+    }
+    Ok(store.begin_life().await?)
+}
+
 /// Copies a store; what to tell.
-pub(super) async fn copy(config: &Config, request: CopyStore) -> Result<String, Failure> {
+async fn copy(config: &Config, request: CopyStore) -> Result<String, Failure> {
     let source = request.from.open(config, Purpose::Source).await?;
     let target = request.to.open(config, Purpose::Target(source.epoch())).await?;
     let copied = copy::copy(&source, &target).await;

@@ -76,6 +76,16 @@ impl Backend {
         }
     }
 
+    /// Says of a store that it is older than what clients have seen of it, as one that was restored from a
+    /// backup: it has another epoch from then on, and whoever opens it next gives that to clients, which
+    /// then read anew what they hold.
+    pub async fn begin_life(&self) -> Result<Epoch, StoreError> {
+        match self {
+            Self::Embedded(store) => store.begin_life().await,
+            Self::Scylla(store) => store.begin_life().await,
+        }
+    }
+
     /// Takes no more changes, waits for those under way and says what was done.
     pub async fn close(&self) {
         match self {

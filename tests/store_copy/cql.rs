@@ -1,7 +1,10 @@
 //! The same to a database and back, on a real server: `make cql` and, in any size, `make copy-drill`.
 
 use crate::seed::{Size, seed};
-use crate::{chasqui, embedded, inventory, kill_after, stderr, text};
+use crate::{chasqui, embedded, inventory, kill_after, restored, stderr, text};
+use chasqui::model::Timestamp;
+use chasqui::store::Store;
+use chasqui::store::scylla::{self, Scylla};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -91,4 +94,39 @@ fn a_copy_that_is_killed_again_and_again_ends_whole() {
     let whole = inventory(&run(copy(&from, &again)));
     let last = embedded(&folder.path().join("last"));
     assert_eq!(inventory(&run(copy(&back, &last))), whole);
+}
+
+#[test]
+#[ignore = "needs a CQL server: make cql"]
+fn a_restored_keyspace_has_another_epoch_unless_it_is_in_use() {
+    let there = keyspace("restored");
+    let refused = restored(&there);
+    assert!(stderr(&refused).contains("there is no store in the keyspace"), "{}", stderr(&refused));
+    let options = scylla::Options::new(server(), "restored");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let open = || runtime.block_on(Scylla::open(&options)).expect("opens");
+    let store = open();
+    // As a server does, only more often.
+    let keeping = runtime.spawn({
+        let store = store.clone();
+        async move {
+            for millis in 1.. {
+                store.keep_time(Timestamp::from_millis(millis)).await.expect("the store works");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    });
+    let refused = restored(&there);
+    assert!(stderr(&refused).contains("in use"), "{}", stderr(&refused));
+    keeping.abort();
+    let mut epoch = store.epoch();
+    for _ in 0..2 {
+        let done = restored(&there);
+        assert!(done.status.success(), "{}", stderr(&done));
+        let next = open().epoch();
+        assert_ne!(next, epoch);
+        assert!(text(&done.stdout).contains(&next.get().to_string()), "{}", text(&done.stdout));
+        epoch = next;
+    }
 }

@@ -1,5 +1,5 @@
 //! `chasqui store copy` as an operator meets it: killed again and again it ends with a copy that is
-//! whole, and it refuses what is in use, absent or not its own.
+//! whole, and it refuses what is in use, absent or not its own. Beside it `chasqui store restored`.
 
 #![expect(
     clippy::expect_used,
@@ -10,6 +10,7 @@
 mod cql;
 mod seed;
 
+use chasqui::store::Store;
 use chasqui::store::embedded::{Embedded, Hooks, Options};
 use seed::{Size, seed};
 use std::path::Path;
@@ -33,6 +34,10 @@ fn embedded(folder: &Path) -> String {
 
 fn copy(from: &Path, to: &Path) -> Command {
     chasqui(&["store", "copy", "--from", &embedded(from), "--to", &embedded(to)])
+}
+
+fn restored(store: &str) -> Output {
+    chasqui(&["store", "restored", store]).output().expect("the binary runs")
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -103,4 +108,30 @@ fn what_cannot_be_copied_is_refused_with_the_reason() {
     assert!(copied.contains("0 conversations"), "{copied}");
     let refused = copy(&from, &to).output().expect("the binary runs");
     assert!(stderr(&refused).contains("holds a store already"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_restored_folder_has_another_epoch_and_all_it_had() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [absent, path, before, after] =
+        ["absent", "data", "before", "after"].map(|name| folder.path().join(name));
+    let refused = restored(&embedded(&absent));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("there is no store in"), "{}", stderr(&refused));
+    seed(&path, Size { conversations: 3, entries: 5 });
+    let held = |to: &Path| inventory(&copy(&path, to).output().expect("the binary runs"));
+    let whole = held(&before);
+    let options = Options { reserve_bytes: 0, ..Options::new(&path) };
+    let open = || Embedded::open(&options, Hooks::new(&options, |_| {})).expect("opens");
+    let store = open();
+    let refused = restored(&embedded(&path));
+    assert!(stderr(&refused).contains("in use by another process"), "{}", stderr(&refused));
+    let old = store.epoch();
+    drop(store);
+    let done = restored(&embedded(&path));
+    assert!(done.status.success(), "{}", stderr(&done));
+    let new = open().epoch();
+    assert_ne!(new, old);
+    assert!(text(&done.stdout).contains(&new.get().to_string()), "{}", text(&done.stdout));
+    assert_eq!(held(&after), whole);
 }

@@ -110,7 +110,8 @@ fn check_format(path: &Path, found: u64) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn new_epoch(path: &Path) -> io::Result<Epoch> {
+/// Begins a new life, for whoever opens the folder from now on.
+pub(super) fn new_epoch(path: &Path) -> io::Result<Epoch> {
     let epoch = loop {
         let bits = getrandom::u64().map_err(io::Error::other)?;
         if let Some(epoch) = Epoch::from_random(bits) {

@@ -33,7 +33,7 @@ use commit::{Change, Committer, Draft, Queue, Space};
 use folder::Folder;
 use readers::Readers;
 use stats::Counters;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tables::{Tables, View};
@@ -48,6 +48,7 @@ pub struct Embedded {
 }
 
 struct Inner {
+    path: PathBuf,
     epoch: Epoch,
     queue: Arc<Queue>,
     readers: Readers,
@@ -79,7 +80,8 @@ impl Embedded {
         let handle = spawned.map_err(|source| OpenError::Io { path: path.clone(), source })?;
         let readers = Readers::new(tables, options.read_permits, options.queue_max);
         let committer = Mutex::new(Some(handle));
-        Ok(Self { inner: Arc::new(Inner { epoch, queue, readers, counters, committer }) })
+        let path = path.clone();
+        Ok(Self { inner: Arc::new(Inner { path, epoch, queue, readers, counters, committer }) })
     }
 
     /// What has been written since the store was opened.
@@ -90,6 +92,20 @@ impl Embedded {
     /// Puts what has been written since the store was opened, and how long that took, on a page.
     pub fn put_figures(&self, page: &mut Page) {
         self.inner.counters.put(page);
+    }
+
+    /// Gives the store another epoch, for whoever opens it from now on.
+    pub async fn begin_life(&self) -> Result<Epoch, StoreError> {
+        let path = self.inner.path.clone();
+        let written = tokio::task::spawn_blocking(move || folder::new_epoch(&path)).await;
+        match written {
+            Ok(Ok(epoch)) => Ok(epoch),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the epoch was not written");
+                Err(StoreError::Unknown)
+            }
+            Err(_ended) => Err(StoreError::Unknown),
+        }
     }
 
     /// Takes no more changes, waits until those that are queued are committed and synced, and logs

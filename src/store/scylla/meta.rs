@@ -107,6 +107,29 @@ impl Inner {
         Ok(Timestamp::from_millis(latest))
     }
 
+    /// Begins a new life, for whoever opens the store from now on.
+    pub(super) async fn begin_life(&self) -> Result<Epoch, StoreError> {
+        // The count goes first: by the new epoch alone, registers would stay what they were before.
+        let insert = &self.statements.rows.insert_number;
+        let inserted = self.database.once(insert, (RESTORES, 1_i64)).await?;
+        if !inserted.is_applied() {
+            let restores = inserted.number("number").ok_or(CORRUPT)?;
+            Life::new(restores + 1).ok_or(CORRUPT)?;
+            self.replace(RESTORES, restores, restores + 1).await?;
+        }
+        let epoch = draw()?;
+        self.replace(EPOCH, bigint(self.numbers.epoch.get()), bigint(epoch.get())).await?;
+        Ok(epoch)
+    }
+
+    /// Replaces a number that nobody else writes.
+    pub(super) async fn replace(&self, name: &str, from: i64, to: i64) -> Result<(), StoreError> {
+        let replace = &self.statements.rows.replace_number;
+        let replaced = self.database.once(replace, (to, name, from)).await?;
+        let is_done = replaced.is_applied() || replaced.number("number") == Some(to);
+        if is_done { Ok(()) } else { Err(StoreError::Unavailable) }
+    }
+
     /// A write like any other, which changes nothing: no moment lies before 1970.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         let checked = self.keep_time(Timestamp::ZERO).await;

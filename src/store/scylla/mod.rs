@@ -52,6 +52,7 @@ pub use roll::Caps;
 
 use super::StoreError;
 use super::copy::Purpose;
+use crate::model::Epoch;
 use crate::telemetry::Page;
 use database::Database;
 use meta::Numbers;
@@ -223,6 +224,12 @@ impl Scylla {
         self.inner.database.close().await;
         let Stats { reads, serial_reads, writes, conditionals, failed, unknown } = self.stats();
         tracing::info!(reads, serial_reads, writes, conditionals, failed, unknown, "store closed");
+    }
+
+    /// Gives the store another epoch and counts a restore, for whoever opens it from now on. Whatever became
+    /// of it after [`StoreError::Unknown`], it may be done again.
+    pub async fn begin_life(&self) -> Result<Epoch, StoreError> {
+        self.run(async |inner| inner.begin_life().await).await
     }
 
     /// What has been sent since the store was opened.

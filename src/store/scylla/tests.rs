@@ -4,7 +4,8 @@ use super::database::{Database, Kind, OPERATIONS_MAX};
 use super::ground::{address, files, in_keyspace, options, with_schema, with_store};
 use super::schema::Unfit;
 use super::{OpenError, Options, Scylla, Stats, row};
-use crate::store::StoreError;
+use crate::store::conformance::samples::{advance, cursor, log, user};
+use crate::store::{Cursors, Store, StoreError};
 use std::future::pending;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -267,6 +268,26 @@ async fn what_is_sent_is_counted_by_its_kind() {
         assert_eq!(refused, Err(StoreError::Unavailable), "values that are not asked for");
         let expected = Stats { reads: 2, writes: 2, failed: 1, ..Stats::default() };
         assert_eq!(database.stats(), expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a CQL server: make cql"]
+async fn what_is_written_in_a_new_life_goes_before_what_is_left_of_the_last() {
+    with_schema(async |options| {
+        let mut store = Scylla::open(&options).await.expect("a store");
+        // As left behind by entries that the restored log does not have.
+        for last in [9, 7, 3] {
+            let own = advance(1, 2, cursor(last, last));
+            store.advance_cursors(vec![own]).await.expect("the store works");
+            let kept = store.cursor(user(1), log(2)).await.expect("the store works");
+            assert_eq!((kept.delivered.get(), kept.read.get()), (last, last));
+            let epoch = store.begin_life().await.expect("a new life");
+            assert_ne!(epoch, store.epoch());
+            store = Scylla::open(&options).await.expect("a store");
+            assert_eq!(store.epoch(), epoch);
+        }
     })
     .await;
 }

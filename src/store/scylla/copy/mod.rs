@@ -173,14 +173,6 @@ impl Inner {
         let epoch = self.numbers.epoch;
         self.replace(EPOCH, meta::unfinished(epoch), bigint(epoch.get())).await
     }
-
-    /// Replaces a number that nobody else writes.
-    async fn replace(&self, name: &str, from: i64, to: i64) -> Result<(), StoreError> {
-        let replace = &self.statements.copy.replace_number;
-        let replaced = self.database.once(replace, (to, name, from)).await?;
-        let is_done = replaced.is_applied() || replaced.number("number") == Some(to);
-        if is_done { Ok(()) } else { Err(StoreError::Unavailable) }
-    }
 }
 
 #[cfg(test)]

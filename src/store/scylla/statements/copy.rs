@@ -17,7 +17,5 @@ statements! {
         /// The conversations from one on, as above.
         conversations_from: Read = "SELECT conversation, whole, record FROM conversations \
             WHERE token(conversation) >= token(?) LIMIT ?";
-        /// Replaces a number, if it is still what was read.
-        replace_number: Conditional = "UPDATE numbers SET number = ? WHERE name = ? IF number = ?";
     }
 }

@@ -95,6 +95,8 @@ statements! {
         device_cursors: Read = "SELECT conversation, sequence FROM device_cursors WHERE device = ?";
         /// Sets a number that is not there yet.
         insert_number: Conditional = "INSERT INTO numbers (name, number) VALUES (?, ?) IF NOT EXISTS";
+        /// Replaces a number, if it is still what was read.
+        replace_number: Conditional = "UPDATE numbers SET number = ? WHERE name = ? IF number = ?";
         /// Sets a number that is a register. The first value is its timestamp.
         set_number: Write = "UPDATE numbers USING TIMESTAMP ? SET number = ? WHERE name = ?";
         /// A number.
