@@ -41,8 +41,8 @@ pub(crate) fn render(table: &Table) -> String {
         + " |"
         + &words(set.map(|tag| tagged(tag, "", &mut Vec::new())));
     let lines = [frames, vec![record, served], parts, contents].concat();
-    let lines: String = lines.iter().map(|line| format!("  '{line}',\n")).collect();
-    format!("{HEAD}{lines}];\n")
+    let lines = lines.iter().fold(HEAD.to_owned(), |out, line| out + "  '" + line + "',\n");
+    lines + "];\n"
 }
 
 fn head(name: &str, number: u64, from: &str, fields: impl Iterator<Item = String>) -> String {
@@ -50,7 +50,7 @@ fn head(name: &str, number: u64, from: &str, fields: impl Iterator<Item = String
 }
 
 fn words(words: impl Iterator<Item = String>) -> String {
-    words.map(|word| format!(" {word}")).collect()
+    words.fold(String::new(), |line, word| line + " " + &word)
 }
 
 fn content(kind: &EntryKind, table: &Table, parts: &mut Vec<String>) -> String {
@@ -62,9 +62,9 @@ fn content(kind: &EntryKind, table: &Table, parts: &mut Vec<String>) -> String {
         let numbers = table.number.iter().find(|number| number.of == of);
         let range = numbers.map_or_else(String::new, |number| {
             let values: Vec<u64> = number.values.iter().map(|value| value.value).collect();
-            let last = values.len() as u64;
-            assert!(values.iter().copied().eq(1..=last), "{of}: {values:?} has gaps");
-            format!(":1-{last}")
+            let counted = (1..).take(values.len());
+            assert!(values.iter().copied().eq(counted), "{of}: {values:?} has gaps");
+            format!(":1-{}", values.len())
         });
         tagged(tag, &range, parts)
     });
