@@ -36,6 +36,6 @@ for ((turn = 1; turn <= turns; turn++)); do
   done
 done
 for backend in embedded cql; do
-  figures='bytes_per_connection.*|slope.*'
+  figures='memory_bytes_per_connection|opening_cpu_us_per_connection'
   on $backend idle idle --from 1000 --to "$idle" --steps 2 --wait-seconds 30
 done
