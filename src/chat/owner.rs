@@ -214,8 +214,7 @@ impl<T> Owner<T> {
         self.forget_holds(now);
         if self.is_unsettled() {
             self.write_effects(chat).await;
-            let undecided = self.resolve(chat, emits).await;
-            undecided.into_iter().rev().for_each(|request| requests.push_front(request));
+            put_back(self.resolve(chat, emits).await, requests);
         }
         for attempt in 0..STALE_ATTEMPTS_MAX {
             if requests.is_empty() {
@@ -260,15 +259,15 @@ impl<T> Owner<T> {
         match chat.store.append(self.append_of(&draft)).await {
             Ok(Appended::Applied) => self.applied(chat, draft, emits).await,
             Ok(Appended::Stale(_)) => {
-                requests.extend(draft.take_unanswered());
+                put_back(draft.take_unanswered(), requests);
                 self.catch_up(chat, emits).await?;
             }
             Err(StoreError::Unknown) => {
                 self.doubt = Some(draft);
-                requests.extend(self.resolve(chat, emits).await);
+                put_back(self.resolve(chat, emits).await, requests);
             }
             Err(error) => {
-                requests.extend(draft.take_unanswered());
+                put_back(draft.take_unanswered(), requests);
                 return Err(error.into());
             }
         }
@@ -330,6 +329,11 @@ impl<T> Owner<T> {
         self.known.advance(user, &cursor);
         chat.cursors.advance(CursorAdvance { user, conversation: self.conversation.id, cursor });
     }
+}
+
+/// Puts requests back to where they were: before those that came later.
+fn put_back<T>(undecided: Vec<Request<T>>, requests: &mut VecDeque<Request<T>>) {
+    undecided.into_iter().rev().for_each(|request| requests.push_front(request));
 }
 
 /// One page of a log, small enough to hold in memory.

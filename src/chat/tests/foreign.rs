@@ -2,7 +2,7 @@
 
 use super::{NOW, Ticket, World, at, send, told, user};
 use crate::chat::{Emit, Owner};
-use crate::model::ErrorCode;
+use crate::model::{ErrorCode, Outcome};
 use crate::store::faulty::{Fault, Plan};
 
 /// Has an owner catch up, and gives what it told.
@@ -68,6 +68,31 @@ async fn a_copy_needs_no_look_at_the_store_and_a_refusal_does() {
     let conflict = owner.tell_all(&world.chat, NOW, vec![send(3, 11, 1, "ho")]).await;
     assert_eq!((told(conflict), calls()), (Err(ErrorCode::Conflict), before + 1));
     assert_eq!(world.store().calls().last().expect("one").method, "head");
+}
+
+/// An owner that does not know of an entry in its log is handed what leads to an append, what leads to none
+/// and what leads to an append again: where its sends were stored.
+async fn stored_behind_an_unknown_entry(plan: Plan) -> Vec<(Ticket, u64)> {
+    let world = World::new().await;
+    let (mut one, mut other) = (world.owner().await, world.owner().await);
+    one.tell_all(&world.chat, NOW, vec![send(1, 11, 1, "hi")]).await;
+    world.store().follow(plan.only(&["append"]));
+    let batch = vec![send(2, 12, 1, "ho"), send(3, 13, 9, "beyond"), send(4, 14, 1, "hm")];
+    let answers = super::answers(other.tell_all(&world.chat, NOW, batch).await);
+    let stored = |(ticket, answer)| match answer {
+        Ok(Outcome::Sent(sent)) => Some((ticket, sent.sequence.get())),
+        Ok(_) | Err(_) => None,
+    };
+    answers.into_iter().filter_map(stored).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_append_failed_for_keeps_its_place_before_what_none_was_tried_for() {
+    // It fails for the entry that is not known, at once or when it is looked into.
+    for plan in [Plan::healthy(), Plan::at(1, Fault::LoseChange)] {
+        let stored = stored_behind_an_unknown_entry(plan.clone()).await;
+        assert_eq!(stored, [(2, 2), (4, 3)], "{plan:?}");
+    }
 }
 
 #[tokio::test]
