@@ -114,9 +114,10 @@ manifests: $(VENV)/.installed ## The Dockerfile and the compose file are well-fo
 	source scripts/server.sh; build_server
 	$(VENV)/bin/python scripts/manifests.py target/debug/chasqui Dockerfile docker-compose.yml
 
-gates: release ## What a message costs (instructions, allocations, system calls, bytes) and what is held at rest stay within limits
+gates: ## What a message costs (instructions, allocations, system calls, bytes) and what is held at rest stay within limits
 	@command -v valgrind >/dev/null || apt-get install --yes --quiet valgrind >/dev/null || \
 		{ echo "valgrind is missing and could not be installed: install it"; exit 1; }
+	cargo build --quiet --release --features testing,loadtest --bin gates
 	target/release/gates
 
 proxies-more: $(PROXIES_VENV)/.installed ## The same with Caddy and Envoy, and idle time-outs of a minute
@@ -126,9 +127,10 @@ proxies-more: $(PROXIES_VENV)/.installed ## The same with Caddy and Envoy, and i
 sabotage: ## Plant known bugs one by one; the crash test must find each
 	scripts/sabotage.sh
 
-swarm: release ## Build the load generator, run its tests and its quick scenarios
+swarm: ## Build the load generator, run its tests and its quick scenarios: for what they find, not how fast
 	cargo test --quiet --features loadtest --bin swarm
-	scripts/swarm.sh
+	cargo test --quiet --features loadtest --no-run --test command_line
+	scripts/swarm.sh target/debug/swarm
 
 idle resume: release ## Measure: memory of an idle connection; catching up
 	target/release/swarm $@
@@ -136,10 +138,9 @@ idle resume: release ## Measure: memory of an idle connection; catching up
 durable: release ## Measure: durable messages a second, one to one
 	target/release/swarm run $@
 
-# What measures, and the server that it measures, in one build: the library is compiled once for all.
 .PHONY: release
-release:
-	cargo build --quiet --release --features testing,loadtest --bin chasqui --bin swarm --bin gates
+release: ## Build the load generator and the server that it measures, optimised
+	cargo build --quiet --release --features testing,loadtest --bin chasqui --bin swarm
 
 floor: release ## Measure: processor time of an echo, beside that of the least server possible
 	cargo build --quiet --release --features testing,loadtest --bin gauge
@@ -158,7 +159,7 @@ copy-drill: export CHASQUI_COPY_CONVERSATIONS ?= 1000
 copy-drill: export CHASQUI_COPY_ENTRIES ?= 1000
 
 figures: release ## Measure every row of the table of performance, or ROWS, into target/figures
-	cargo build --quiet --release --features testing,loadtest --bin gauge
+	cargo build --quiet --release --features testing,loadtest --bin gauge --bin gates
 	python3 scripts/figures.py $(ROWS)
 
 setup: $(VENV)/.installed client/node_modules/.installed client/reference/node_modules/.installed ui/node_modules/.installed $(CARGO_FUZZ) ## Install the test tools only

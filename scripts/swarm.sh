@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the scenarios of swarm that are quick, each at a small size: a run fails if a message is lost, comes
-# twice or out of order, or if nothing was sent. Reports go to target/swarm.
+# swarm.sh [SWARM]: runs the scenarios of swarm that are quick, each at a small size: a run fails if a message is
+# lost, comes twice or out of order, or if nothing was sent. Reports go to target/swarm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-swarm=target/release/swarm
+swarm=${1:-target/release/swarm}
 mkdir -p target/swarm
 
 run() {
