@@ -44,7 +44,10 @@ const TYPES: Readonly<Record<string, Type>> = {
   '': varint,
   u8: { read: (from) => from.u8(), write: (out, value: number) => out.u8(value) },
   bool: { read: (from) => from.u8() !== 0, write: (out, value: boolean) => out.u8(value ? 1 : 0) },
-  flag: { read: (from, led, name) => between(0, 1).read(from, led, name) === 1, write: (out, value: boolean) => out.varint(value ? 1 : 0) },
+  flag: {
+    read: (from, led, name) => between(0, 1).read(from, led, name) === 1,
+    write: (out, value: boolean) => out.u8(value ? 1 : 0),
+  },
   ts: { read: (from) => from.ts(), write: (out, value: number) => out.ts(value) },
   bytes: { read: (from) => from.bytes(), write: (out, value: Uint8Array) => out.bytes(value) },
   str: {
@@ -97,6 +100,7 @@ function partOf(name: string): Type {
   };
 }
 
+/** `tag=name:type*~preset`, all but the name optional; a type may be `least-most`. */
 const FIELD = /^(?:(\d+)=)?(\w+):?(\w*)(?:-(\d))?(\*?)(?:~(\d+))?$/;
 
 function fieldOf(word: string): Field {

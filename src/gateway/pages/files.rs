@@ -2,10 +2,10 @@
 
 super::embed! {
     "assets/chat-AGV6O4WT.css";
-    "assets/chat-KP4Y4KKZ.js";
-    "assets/chunk-RFLDYLM4.js";
+    "assets/chat-TOEVE4NU.js";
+    "assets/chunk-LA4OHBXE.js";
+    "assets/console-B7AAQAYJ.js";
     "assets/console-EF5KJUU7.css";
-    "assets/console-R7UH25IU.js";
     "chat.html";
     "console.html";
     "icon.svg";
