@@ -1,5 +1,5 @@
-//! Many seeded schedules of faults and restarts: a client that resends until it knows is told the
-//! truth about every message, whatever happened in between.
+//! Many seeded schedules of faults and restarts, beside another server: a client that resends until it
+//! knows is told the truth about every message, whatever happened in between.
 
 use super::{NOW, Ticket, World, answers, in_lane, send};
 use crate::chat::Owner;
@@ -12,6 +12,12 @@ const MESSAGES: u64 = 24;
 
 /// How many schedules are run; the seeds are their numbers.
 const SCHEDULES: u64 = 150;
+
+/// From here on, messages are those of another server's clients.
+const FOREIGN: u64 = 1_000;
+
+/// A ticket of nobody's: what it is for is refused.
+const REFUSED: Ticket = 999;
 
 struct Client {
     /// Told as stored: id and place.
@@ -51,7 +57,7 @@ async fn load(world: &World) -> Owner<Ticket> {
 async fn run(seed: u64) {
     let world = World::new().await;
     world.store().follow(Plan::seeded(seed, 4));
-    let mut owner = load(&world).await;
+    let (mut owner, mut other) = (load(&world).await, load(&world).await);
     let mut client =
         Client { stored: HashMap::new(), floors: HashMap::new(), highest: 0, resumes: 0 };
     for turn in 0.. {
@@ -64,12 +70,20 @@ async fn run(seed: u64) {
         if (seed + turn) % 7 == 3 {
             owner = load(&world).await;
         }
-        let requests: Vec<_> = batch.iter().map(|id| client.request(*id)).collect();
+        if (seed + turn) % 5 == 2 {
+            let foreign = send(REFUSED, FOREIGN + turn, 1, "from elsewhere");
+            other.tell_all(&world.chat, NOW, vec![foreign]).await;
+        }
+        let mut requests: Vec<_> = batch.iter().map(|id| client.request(*id)).collect();
+        // Somebody's that leads to nothing, in any place.
+        let place = usize::try_from(seed + turn).expect("small") % (requests.len() + 1);
+        requests.insert(place, send(REFUSED, FOREIGN - 1, u64::from(u32::MAX), "beyond the head"));
         let asked = requests.len();
         let told = answers(owner.tell_all(&world.chat, NOW, requests).await);
         assert_eq!(told.len(), asked, "seed {seed}: each request is answered once");
         for (ticket, result) in told {
             match result {
+                result if ticket == REFUSED => assert!(result.is_err(), "seed {seed}"),
                 Ok(outcome) => client.take(seed, ticket, &outcome),
                 Err(error) if error.retry.is_some() => {}
                 Err(error) => panic!("seed {seed}: {error:?}"),
@@ -83,14 +97,16 @@ async fn run(seed: u64) {
 
 async fn check(seed: u64, world: &World, client: &Client) {
     let log = world.log().await;
-    let places: Vec<u64> = log.iter().map(|entry| entry.sequence.get()).collect();
-    assert_eq!(places, (1..=MESSAGES).collect::<Vec<_>>(), "seed {seed}: no hole, no double");
-    let ids: Vec<u64> =
-        log.iter().map(|e| e.client_message.map_or(0, ClientMessageId::get)).collect();
-    assert_eq!(ids, (1..=MESSAGES).collect::<Vec<_>>(), "seed {seed}: in the order sent");
+    let places = log.iter().map(|entry| entry.sequence.get());
+    assert!(places.eq(1..=log.len().try_into().expect("small")), "seed {seed}: no hole");
+    let ids = log.iter().map(|entry| entry.client_message.map_or(0, ClientMessageId::get));
+    let own: Vec<u64> = ids.filter(|id| *id < FOREIGN).collect();
+    assert_eq!(own, (1..=MESSAGES).collect::<Vec<_>>(), "seed {seed}: once, in the order sent");
     for entry in &log {
         let id = entry.client_message.map_or(0, ClientMessageId::get);
-        assert_eq!(client.stored.get(&id), Some(&entry.sequence.get()), "seed {seed}");
+        if id < FOREIGN {
+            assert_eq!(client.stored.get(&id), Some(&entry.sequence.get()), "seed {seed}");
+        }
     }
 }
 
