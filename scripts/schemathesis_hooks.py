@@ -87,10 +87,14 @@ def before_call(context, case, kwargs):
     # The device that everything else is asked from stays.
     if number(path.get("device")) == DEVICE:
         path["device"] = 1
-    # No file has been stored that a good message could carry.
+    # No file has been stored that a good message could carry, and it answers an entry that there is: the
+    # first. How many others there are depends on what came before.
     good = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
-    if good and isinstance(case.body, dict) and case.body.get("attachments"):
-        case.body["attachments"] = []
+    if good and isinstance(case.body, dict):
+        if case.body.get("attachments"):
+            case.body["attachments"] = []
+        if number(case.body.get("reply_to")):
+            case.body["reply_to"] = 1
     # There is nothing to wait for.
     if case.operation.path == "/message/receive":
         for fields in (case.query, case.body):
