@@ -6,7 +6,7 @@ import type { Tag } from './bytes.ts';
 import { ProtocolError, Reader, Writer } from './bytes.ts';
 import type { DeviceId, EntryFrame, MediaId, SendFrame, Sequence, UserId } from './frames.ts';
 import { errorCode, limit, tag } from './constants.ts';
-import type { Field, Values } from './shapes.ts';
+import type { Field, Shape, Values } from './shapes.ts';
 import { readTags, refuseEven, shapeNamed, shapeNumbered, tagsOf } from './shapes.ts';
 
 /** The first kind that is the application's, and the first tag of it. */
@@ -87,16 +87,17 @@ export function textMessage(text: string): Message {
 /** Reads what a client wants to append. Throws a ProtocolError as the server would answer it. */
 export function contentOfSend(send: SendFrame): Content {
   const refuse = (code: number, text: string): ProtocolError => new ProtocolError(code, text, 0, send.rid);
-  if (shapeNumbered(send.kind, true)?.from === 'made') {
+  const shape = shapeNumbered(send.kind, true);
+  if (shape?.from === 'made') {
     throw refuse(errorCode.INVALID, `entries of kind ${send.kind} are made by the server`);
   }
-  if (!isKnown(send.kind)) throw refuse(errorCode.UNSUPPORTED, `entry kind ${send.kind} is unknown`);
+  if (!shape && send.kind < OPAQUE_KIND_FIRST) throw refuse(errorCode.UNSUPPORTED, `entry kind ${send.kind} is unknown`);
   if (send.tags.some((value) => SERVER_TAGS.includes(value.tag))) {
     throw refuse(errorCode.INVALID, 'a tag is set by the server');
   }
   // A broken layout closes the connection; anything else concerns this request alone.
   const body = new Reader(send.body);
-  const content = contentOf(send, body);
+  const content = contentOf(send, shape, body);
   const [fault] = body.faults;
   if (fault) throw fault.forRid(send.rid);
   return content;
@@ -107,25 +108,21 @@ export function contentOfSend(send: SendFrame): Content {
  * Throws a ProtocolError for a broken layout.
  */
 export function contentOfEntry(entry: EntryFrame): Served | undefined {
-  if (!isKnown(entry.kind)) return undefined;
+  const shape = shapeNumbered(entry.kind, true);
+  if (!shape && entry.kind < OPAQUE_KIND_FIRST) return undefined;
   const body = new Reader(entry.body);
-  const content = contentOf(entry, body);
+  const content = contentOf(entry, shape, body);
   if (body.faults.length > 0) return undefined;
   const set: Values = {};
   if (content.is !== 'opaque') readTags(tagsSet(), entry.tags, body, set);
   return { content, ...set };
 }
 
-function isKnown(kind: number): boolean {
-  return kind >= OPAQUE_KIND_FIRST || shapeNumbered(kind, true) !== undefined;
-}
-
 /** What the server sets on entries of any kind but opaque ones. */
 const tagsSet = (): readonly Field[] => shapeNamed('SERVED').tags ?? [];
 
-/** Reads content; what is wrong with it is told to `body`. */
-function contentOf({ kind, tags }: Layout, body: Reader): Content {
-  const shape = shapeNumbered(kind, true);
+/** Reads content, opaque where it has no shape; what is wrong with it is told to `body`. */
+function contentOf({ kind, tags }: Layout, shape: Shape | undefined, body: Reader): Content {
   if (!shape) {
     refuseEven(tags.filter((value) => value.tag < OPAQUE_TAG_FIRST), body);
     const attributes = tags.filter((value) => value.tag >= OPAQUE_TAG_FIRST);

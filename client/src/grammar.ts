@@ -34,5 +34,5 @@ export const GRAMMAR = [
   'member 6 made | 2=users:id* 4=change:1-4 5=role:1-3',
   'settings 7 made | 3=title:str 5=picture:id',
   'contact 8 made | 2=user:id 4=state:1-5',
-  'device 9 made | 2=device:id 4=change:1-2 5=name:str',
+  'device 9 made | 2=device:id 4=change:1-2 5=name:str~',
 ];

@@ -2,7 +2,7 @@
 // frame by its name.
 //
 // A line is `name number from field... | tag=field...`, a field `name:type`, or `name` for a varint. With `*` it
-// is a list; of type `a-b` a number in that range; with `~n` it counts as n where it is absent. Behind `|` stand
+// is a list; of type `a-b` a number in that range; with `~n` it counts as n where it is absent, with `~` alone as empty. Behind `|` stand
 // tagged values: an even one is always there, and `...` keeps those that have no name. Without `|`, whatever
 // follows the fields is ignored.
 
@@ -101,7 +101,7 @@ function partOf(name: string): Type {
 }
 
 /** `tag=name:type*~preset`, all but the name optional; a type may be `least-most`. */
-const FIELD = /^(?:(\d+)=)?(\w+):?(\w*)(?:-(\d))?(\*?)(?:~(\d+))?$/;
+const FIELD = /^(?:(\d+)=)?(\w+):?(\w*)(?:-(\d))?(\*?)(?:~(\d*))?$/;
 
 function fieldOf(word: string): Field {
   const [, tag, name = '', type = '', most, list, preset] = FIELD.exec(word) ?? [];
@@ -182,7 +182,9 @@ export function writeShape({ fields, tags, keepsTags }: Shape, values: Values, o
 export function tagsOf(fields: readonly Field[], values: Values): readonly Tag[] {
   return fields.flatMap(({ name, type, tag, preset }) => {
     const value = values[name];
-    const isAbsent = value === undefined || value === preset || (tag % 2 === 1 && Array.isArray(value) && !value.length);
+    const isEmptyList = Array.isArray(value) && value.length === 0;
+    // An empty str is written all the same, as the server does; of even tags, so is an empty list.
+    const isAbsent = value === undefined || (value === preset && value !== '') || (isEmptyList && tag % 2 === 1);
     if (isAbsent) return [];
     const out = new Writer();
     type.write(out, value, false);

@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { decodeUtf8, encodeUtf8 } from '../src/bytes.ts';
-import { encodeClient, id, layout, NUMBER_MAX, sequence, textMessage } from '../src/codec.ts';
+import { contentOfEntry, encodeClient, entryKind, id, layout, NUMBER_MAX, sequence, textMessage } from '../src/codec.ts';
 import type { ConversationId, MessageId } from '../src/codec.ts';
+import { entry } from './model/bench.ts';
 import { check, FILES } from './vectors.ts';
 
 for (const file of FILES) {
@@ -70,4 +71,13 @@ test('UTF-8 is read and refused as the platform does', () => {
       if (text !== undefined) assert.deepEqual(encodeUtf8(text), bytes);
     }
   }
+});
+
+test('a device without a name has an empty one', () => {
+  const tags = [
+    { tag: 2, value: Uint8Array.of(7) },
+    { tag: 4, value: Uint8Array.of(1) },
+  ];
+  const served = contentOfEntry(entry(1, { kind: entryKind.DEVICE, body: new Uint8Array(0), tags }));
+  assert.deepEqual(served?.content, { is: 'device', device: 7, change: 1, name: '' });
 });

@@ -1,7 +1,7 @@
 //! Renders the table as `client/src/grammar.ts`: a line for everything that has a layout, which the
 //! client's codec reads as it runs.
 
-use crate::table::{EntryKind, From, Table, Tag};
+use crate::table::{EntryKind, Table, Tag};
 use crate::typescript::camel;
 
 const HEAD: &str = "\
@@ -18,13 +18,8 @@ pub(crate) fn render(table: &Table) -> String {
         .frame
         .iter()
         .map(|frame| {
-            let from = match frame.from {
-                From::Client => "client",
-                From::Server => "server",
-                From::Both => "both",
-            };
             let fields = frame.fields.iter().map(|f| field(f, &mut parts));
-            let head = head(&frame.name, u64::from(frame.kind), from, fields);
+            let head = head(&frame.name, u64::from(frame.kind), frame.from.name(), fields);
             let rest = frame.tags_of.as_ref().map(|_| "...".to_owned());
             head + " |"
                 + &words(frame.tags.iter().map(|tag| tagged(tag, "", &mut parts)).chain(rest))
@@ -72,7 +67,7 @@ fn content(kind: &EntryKind, table: &Table, parts: &mut Vec<String>) -> String {
 }
 
 fn tagged(tag: &Tag, range: &str, parts: &mut Vec<String>) -> String {
-    let preset = tag.preset.map_or_else(String::new, |preset| format!("~{preset}"));
+    let preset = tag.preset.as_ref().map_or_else(String::new, |preset| format!("~{preset}"));
     let field = field(&format!("{} {}", tag.name, tag.kind), parts);
     format!("{}={field}{range}{preset}", tag.tag)
 }

@@ -1,6 +1,6 @@
 //! Renders the table as the tables of `docs/protocol.md`, each between its two markers.
 
-use crate::table::{From, Table, Tag, Unit};
+use crate::table::{Table, Tag, Unit};
 use std::fmt::Write as _;
 
 /// The document with every marked section written anew.
@@ -46,11 +46,7 @@ fn frames(table: &Table) -> String {
     let mut out =
         String::from("| type | name | from | fields | meaning |\n|---|---|---|---|---|\n");
     for frame in &table.frame {
-        let from = match frame.from {
-            From::Client => "client",
-            From::Server => "server",
-            From::Both => "both",
-        };
+        let from = frame.from.name();
         let mut shape = fields(&frame.fields);
         for tag in &frame.tags {
             write!(shape, "; tag {} `{} {}`", tag.tag, tag.name, tag.kind).unwrap();

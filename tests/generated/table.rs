@@ -41,6 +41,16 @@ pub(crate) enum From {
     Both,
 }
 
+impl From {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// One tagged value.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,7 +62,7 @@ pub(crate) struct Tag {
     #[serde(default)]
     pub(crate) server: bool,
     /// What it counts as where it is absent.
-    pub(crate) preset: Option<u64>,
+    pub(crate) preset: Option<String>,
     pub(crate) doc: String,
 }
 

@@ -2,9 +2,9 @@
 
 super::embed! {
     "assets/chat-AGV6O4WT.css";
-    "assets/chat-TOEVE4NU.js";
-    "assets/chunk-LA4OHBXE.js";
-    "assets/console-B7AAQAYJ.js";
+    "assets/chat-REBGEXO6.js";
+    "assets/chunk-DKGPQUWZ.js";
+    "assets/console-D4GYQIPZ.js";
     "assets/console-EF5KJUU7.css";
     "chat.html";
     "console.html";
