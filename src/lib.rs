@@ -39,5 +39,6 @@ pub mod gateway;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod deferral;
 pub mod server;
 pub mod telemetry;

@@ -213,7 +213,7 @@ impl Default for Store {
             reserve_bytes: 256 << 20,
             read_permits: 0,
             wait_max: Duration::from_secs(1),
-            sync_interval: Duration::from_millis(2),
+            sync_interval: Duration::from_millis(4),
         }
     }
 }

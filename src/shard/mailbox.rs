@@ -323,6 +323,7 @@ impl Missed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deferral::{Deferral, deferrable};
 
     fn key(slot: u32) -> ConnectionKey {
         ConnectionKey { slot, generation: 1 }
@@ -354,6 +355,31 @@ mod tests {
         mailboxes.post(0, reply);
         assert_eq!(drain(inboxes.first_mut().expect("one")), 0);
         assert!(mailboxes.command(0, perform()).is_ok());
+    }
+
+    #[test]
+    fn what_a_round_sends_another_shard_wakes_it_once_after_all_is_there() {
+        struct Awake(AtomicBool);
+        impl std::task::Wake for Awake {
+            fn wake(self: Arc<Self>) {
+                assert!(!self.0.swap(true, Ordering::Relaxed), "once");
+            }
+        }
+        let (mailboxes, mut inboxes) = mailboxes(1);
+        let inbox = inboxes.first_mut().expect("one");
+        let awake = Arc::new(Awake(AtomicBool::new(false)));
+        let waker = deferrable(&Waker::from(Arc::clone(&awake)));
+        let mut ctx = Context::from_waker(&waker);
+        let mut messages = Vec::new();
+        assert!(inbox.poll(&mut ctx, &mut messages, 9).is_pending());
+        let deferral = Deferral::begin();
+        for _ in 0..3 {
+            mailboxes.command(0, perform()).expect("room");
+        }
+        assert!(!awake.0.load(Ordering::Relaxed), "put off");
+        drop(deferral);
+        assert!(awake.0.load(Ordering::Relaxed));
+        assert_eq!(inbox.poll(&mut ctx, &mut messages, 9), Poll::Ready(3));
     }
 
     #[test]

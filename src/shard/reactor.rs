@@ -18,6 +18,7 @@ use super::connections::{Connections, Event};
 use super::counters::Counters;
 use super::epoll::Readiness;
 use super::settings::Settings;
+use crate::deferral::{Deferral, deferrable};
 use crate::model::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -105,10 +106,16 @@ impl Reactor {
         };
         let mut sweeps = interval(SWEEP_PERIOD);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known: Option<(Waker, Waker)> = None;
         poll_fn(|cx| {
             self.waker.replace(Some(cx.waker().clone()));
+            let (_, others) = match &known {
+                Some(known) if known.0.will_wake(cx.waker()) => known,
+                _ => known.insert((cx.waker().clone(), deferrable(cx.waker()))),
+            };
             self.in_round.set(true);
-            let round = self.round(cx, &readiness, &mut sweeps, &mut hooks);
+            let mut others = Context::from_waker(others);
+            let round = self.round(&mut others, &readiness, &mut sweeps, &mut hooks);
             self.in_round.set(false);
             match round {
                 Ok(again) => {
@@ -125,7 +132,7 @@ impl Reactor {
         .await
     }
 
-    /// One round. Tells whether another must follow without waiting.
+    /// One round. Tells whether another must follow without waiting. Other threads may put off to wake it.
     fn round<C, M, H, W>(
         &self,
         cx: &mut Context<'_>,
@@ -141,12 +148,17 @@ impl Reactor {
     {
         let now = (hooks.clock)();
         self.begin_round(now);
-        let mut again = (hooks.mailbox)(cx, now);
-        again |= self.turn(cx, readiness)?;
+        let deferral = Deferral::begin();
+        let received = (hooks.mailbox)(cx, now);
+        let mut again = self.turn(cx, readiness)?;
         while let Some(event) = self.next_event() {
             (hooks.handle)(event);
         }
         again |= (hooks.work)(cx, now);
+        // Mostly nothing has come meanwhile, and then no further round is needed to learn that.
+        again |= received && (hooks.mailbox)(cx, now);
+        // Others work on what they were sent while this shard writes.
+        drop(deferral);
         let mut connections = self.connections.borrow_mut();
         while sweeps.poll_tick(cx).is_ready() {
             connections.sweep();

@@ -152,6 +152,7 @@ pub(super) async fn run<S: Store>(
         }
     };
     tokio::select! {
+        biased;
         // How much a round does is bounded by itself.
         error = unconstrained(reactor.run(now, mailbox, handle, work)) => Err(error),
         () = sweeps => Ok(()),

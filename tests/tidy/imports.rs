@@ -11,11 +11,11 @@ struct Rule {
 /// Modules that compose the others and may use all of them.
 const COMPOSERS: [&str; 4] = ["server", "config", "cli", "main"];
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     Rule { module: "model", may_use: &[] },
     Rule { module: "protocol", may_use: &["model"] },
     Rule { module: "session", may_use: &["protocol", "model"] },
-    Rule { module: "store", may_use: &["model", "clock", "telemetry"] },
+    Rule { module: "store", may_use: &["model", "clock", "deferral", "telemetry"] },
     Rule { module: "identity", may_use: &["store", "model", "clock", "telemetry"] },
     Rule { module: "chat", may_use: &["store", "model", "clock", "telemetry"] },
     Rule { module: "backplane", may_use: &["protocol", "model", "clock", "telemetry"] },
@@ -33,6 +33,7 @@ const RULES: [Rule; 13] = [
             "model",
             "tls",
             "clock",
+            "deferral",
             "telemetry",
         ],
     },
@@ -42,6 +43,7 @@ const RULES: [Rule; 13] = [
     },
     Rule { module: "tls", may_use: &[] },
     Rule { module: "clock", may_use: &["model"] },
+    Rule { module: "deferral", may_use: &[] },
     Rule { module: "telemetry", may_use: &["model", "clock"] },
 ];
 

@@ -1,8 +1,14 @@
 //! How the embedded store is opened, and why it may refuse.
 
+use crate::clock::Stopwatch;
 use crate::store::copy::Purpose;
+use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+/// For how long the free space counts as unchanged: less is written meanwhile than the reserve holds.
+const FREE_BYTES_AGE_MAX: Duration = Duration::from_millis(50);
 
 /// The settings of an embedded store.
 #[derive(Clone, Debug)]
@@ -46,7 +52,7 @@ impl Options {
             queue_max: 16_384,
             queue_bytes_max: 32 << 20,
             wait_max: Duration::from_secs(1),
-            sync_interval: Duration::from_millis(2),
+            sync_interval: Duration::from_millis(4),
         }
     }
 }
@@ -92,7 +98,7 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The database in the folder does not open.
     #[error("the database in {path} does not open")]
@@ -118,18 +124,32 @@ pub struct Hooks {
     /// waited has been answered. The store refuses everything from then on.
     pub fatal: Box<dyn Fn(&WriteFailure) + Send + Sync>,
     /// Tells how many bytes are free where the data folder lies.
-    pub free_bytes: Box<dyn Fn() -> std::io::Result<u64> + Send + Sync>,
+    pub free_bytes: Box<dyn Fn() -> io::Result<u64> + Send + Sync>,
 }
 
 impl Hooks {
     /// Asks the file system of `options.path` for its free space.
     pub fn new(options: &Options, fatal: impl Fn(&WriteFailure) + Send + Sync + 'static) -> Self {
-        let path = options.path.clone();
-        let free_bytes = move || {
-            let space = rustix::fs::statvfs(&path)?;
-            Ok(space.f_bavail.saturating_mul(space.f_frsize))
-        };
+        let free_bytes = free_bytes_of(options.path.clone());
         Self { fatal: Box::new(fatal), free_bytes: Box::new(free_bytes) }
+    }
+}
+
+/// The free space where `path` lies, as the file system told at most [`FREE_BYTES_AGE_MAX`] ago: it takes
+/// locks to tell.
+fn free_bytes_of(path: PathBuf) -> impl Fn() -> io::Result<u64> + Send + Sync {
+    let last: Mutex<Option<(Stopwatch, u64)>> = Mutex::new(None);
+    move || {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((asked, free)) = &*last
+            && asked.elapsed() < FREE_BYTES_AGE_MAX
+        {
+            return Ok(*free);
+        }
+        let space = rustix::fs::statvfs(&path)?;
+        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        *last = Some((Stopwatch::start(), free));
+        Ok(free)
     }
 }
 

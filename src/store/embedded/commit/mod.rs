@@ -27,6 +27,7 @@ use super::options::WriteFailure;
 use super::stats::Counters;
 use super::tables::Tables;
 use crate::clock::Stopwatch;
+use crate::deferral::Deferral;
 use crate::model::Head;
 use crate::store::StoreError;
 use crate::store::generations::Generations;
@@ -106,6 +107,8 @@ impl Committer {
         if written.is_ok() {
             self.tables.publish();
         }
+        // A shard is woken once for all that it waits for.
+        let _deferral = Deferral::begin();
         for job in jobs.drain(..) {
             match written {
                 Ok(()) => job.committed(),

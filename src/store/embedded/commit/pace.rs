@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 /// So many changes are not kept waiting.
-const ENOUGH: usize = 4;
+const ENOUGH: usize = 8;
 
 /// The most commits in a row that do not wait because waiting did not pay. A writer that is alone loses
 /// one interval in so many commits.
@@ -115,7 +115,7 @@ mod tests {
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;
 
-    const INTERVAL: Duration = Duration::from_millis(2);
+    const INTERVAL: Duration = Duration::from_millis(4);
     const COMMIT: Duration = Duration::from_micros(150);
     const SECOND: u32 = 1_000_000;
 
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn changes_that_come_on_their_own_share_commits_and_wait_no_longer_than_the_interval() {
-        for (rate, shared_by) in [(1_000, 1.5), (2_000, 3.0), (10_000, 4.0)] {
+        for (rate, shared_by) in [(1_000, 3.0), (2_000, 6.0), (10_000, 7.5)] {
             let mut world = World::new(INTERVAL);
             world.arrive(rate);
             world.store(rate);
@@ -239,8 +239,8 @@ mod tests {
     fn enough_changes_do_not_wait() {
         let mut world = World::new(Duration::from_hours(1));
         let think = Duration::from_micros(100);
-        world.write_in_turn(4, think);
-        world.store(4_000);
+        world.write_in_turn(8, think);
+        world.store(8_000);
         // At most until the first of them, committed alone, is followed by its writer's next.
         assert!(world.longest <= COMMIT + think, "{:?}", world.longest);
     }
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn writers_that_wait_for_their_answers_are_hardly_held_up() {
         let think = Duration::from_micros(50);
-        for writers in 1..=3 {
+        for writers in 1..=7 {
             let (mut paced, mut free) = (World::new(INTERVAL), World::new(Duration::ZERO));
             for world in [&mut paced, &mut free] {
                 world.write_in_turn(writers, think);
@@ -267,10 +267,10 @@ mod tests {
         world.store(5_000);
         world.coming.clear();
         world.waiting.clear();
-        world.arrive(4_000);
+        world.arrive(5_000);
         world.store(2_000);
         world.store(2_000);
-        assert!(world.commits <= 700, "{}", world.commits);
+        assert!(world.commits <= 350, "{}", world.commits);
     }
 
     #[test]
