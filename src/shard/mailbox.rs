@@ -10,6 +10,7 @@
 
 use super::ConnectionKey;
 use super::handle::Census;
+use super::missed::Missed;
 use super::outbox::PushClass;
 use super::registry::Place;
 use super::websocket::Message;
@@ -18,8 +19,8 @@ use crate::model::{Actor, Command, CommandError, ConversationId, Outcome};
 use crate::protocol::{CloseCode, Goaway};
 use crate::session::{GrantError, Granted};
 use smallvec::SmallVec;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
@@ -156,14 +157,6 @@ struct Load {
     missed: Missed,
 }
 
-/// The slots that missed a delivery, a bit each, so that it cannot overflow. A bit of a slot that
-/// was given to another connection meanwhile costs that one a needless SYNC.
-#[derive(Debug, Default)]
-struct Missed {
-    any: AtomicBool,
-    slots: Mutex<Vec<u64>>,
-}
-
 /// The receiving side of one mailbox.
 #[derive(Debug)]
 pub(crate) struct Inbox {
@@ -277,7 +270,7 @@ impl Inbox {
 
     /// Whether some slots missed a delivery.
     pub(crate) fn has_missed(&self) -> bool {
-        self.load.missed.any.load(Ordering::Acquire)
+        !self.load.missed.is_empty()
     }
 
     /// Some of the slots that missed a delivery, and whether there are more.
@@ -286,44 +279,11 @@ impl Inbox {
     }
 }
 
-impl Missed {
-    fn mark(&self, targets: &[ConnectionKey]) {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in targets {
-            let Ok(word) = usize::try_from(key.slot / 64) else { continue };
-            if slots.len() <= word {
-                slots.resize(word + 1, 0);
-            }
-            if let Some(bits) = slots.get_mut(word) {
-                *bits |= 1 << (key.slot % 64);
-            }
-        }
-        self.any.store(true, Ordering::Release);
-    }
-
-    fn take(&self, limit: usize) -> (Vec<u32>, bool) {
-        if !self.any.load(Ordering::Acquire) {
-            return (Vec::new(), false);
-        }
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Vec::new();
-        let mut more = false;
-        for (word, bits) in (0_u32..).zip(slots.iter_mut()) {
-            while *bits != 0 && taken.len() < limit {
-                taken.push(word * 64 + bits.trailing_zeros());
-                *bits &= *bits - 1;
-            }
-            more |= *bits != 0;
-        }
-        self.any.store(more, Ordering::Release);
-        (taken, more)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::deferral::{Deferral, deferrable};
+    use std::sync::atomic::AtomicBool;
 
     fn key(slot: u32) -> ConnectionKey {
         ConnectionKey { slot, generation: 1 }
@@ -393,15 +353,5 @@ mod tests {
         mailboxes.deliver(0, targets, Message::default(), PushClass::Entry);
         assert_eq!(inbox.take_missed(), (vec![3, 64, 200], false));
         assert_eq!(inbox.take_missed(), (vec![], false));
-    }
-
-    #[test]
-    fn what_was_missed_is_told_in_portions() {
-        let missed = Missed::default();
-        missed.mark(&(0..100).map(key).collect::<Vec<_>>());
-        let (first, more) = missed.take(64);
-        assert_eq!((first.len(), more), (64, true));
-        let (rest, more) = missed.take(64);
-        assert_eq!((rest.len(), more), (36, false));
     }
 }

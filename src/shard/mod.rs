@@ -14,7 +14,7 @@
 //!
 //! The connection side, from the socket up: `epoll`, `websocket`, `inbound`, `slab`,
 //! `connection`, `tls`, `outbox`, `connections`, `step`, `entrance`, `turn`, `flush`, `closing`, `reactor`,
-//! `counters`. The command side, from the door down: `handle`, `mailbox`, `seat`, `perform`,
+//! `counters`. The command side, from the door down: `handle`, `mailbox`, `missed`, `seat`, `perform`,
 //! `accounts`, `chats`, `receive`, `owners`, `workers`, `fanout`, `registry`, `wakes`, `core`.
 
 mod closing;
@@ -44,6 +44,7 @@ mod handle;
 mod mailbox;
 #[cfg(feature = "testing")]
 mod memory;
+mod missed;
 mod owners;
 mod perform;
 mod receive;
