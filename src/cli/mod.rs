@@ -5,24 +5,24 @@
 //! [`mod@store`] for copying and restoring, [`schema`] for the tables of a database, and serving is handed to
 //! [`serve`].
 
+mod failure;
 pub mod healthcheck;
 pub mod output;
 pub mod schema;
 pub mod store;
 pub mod user;
 
+pub use failure::Failure;
+
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flag, Layers, Origin, Scratch, parse_duration};
-use crate::identity::{Identity, Keys, KeysError};
-use crate::store::copy::CopyError;
-use crate::store::scylla::schema::SchemaError;
-use crate::store::{Backend, OpenError, Options, Store, StoreError};
-use crate::telemetry::{self, TelemetryError};
+use crate::identity::{Identity, Keys};
+use crate::store::{Backend, OpenError, Options, Store};
+use crate::telemetry;
 use clap::{Args, Parser, Subcommand};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 use store::StoreCommand;
 
@@ -186,67 +186,6 @@ impl Settings {
         let layers = self.layers()?;
         let kept = !dev || layers.origin("store.path") != Some(&Origin::Default);
         Ok((layers.config()?, kept))
-    }
-}
-
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// There is no valid configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Accounts could not be created.
-    #[error(transparent)]
-    User(#[from] user::UserError),
-    /// The tables of the database are not as they should be.
-    #[error(transparent)]
-    Schema(#[from] SchemaError),
-    /// The server does not take work, or is not there.
-    #[error(transparent)]
-    Unhealthy(#[from] healthcheck::Unhealthy),
-    /// The system refused something.
-    #[error(transparent)]
-    System(#[from] std::io::Error),
-    /// The store does not open.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The store refused something.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store was not copied.
-    #[error("not copied")]
-    Copy(#[from] CopyError),
-    /// The store did not begin a new life.
-    #[error(transparent)]
-    Restored(#[from] store::RestoredError),
-    /// The signing keys could not be had.
-    #[error(transparent)]
-    Keys(#[from] KeysError),
-    /// Logging could not be set up.
-    #[error(transparent)]
-    Telemetry(#[from] TelemetryError),
-    /// What was started has failed.
-    #[error(transparent)]
-    Other(Box<dyn Error + Send + Sync>),
-}
-
-impl Failure {
-    /// The exit status: 78 (`EX_CONFIG`) for a wrong configuration, else 1.
-    pub fn status(&self) -> ExitCode {
-        match self {
-            Self::Config(_) => ExitCode::from(78),
-            Self::User(_)
-            | Self::Schema(_)
-            | Self::Unhealthy(_)
-            | Self::System(_)
-            | Self::Open(_)
-            | Self::Store(_)
-            | Self::Copy(_)
-            | Self::Restored(_)
-            | Self::Keys(_)
-            | Self::Telemetry(_)
-            | Self::Other(_) => ExitCode::FAILURE,
-        }
     }
 }
 

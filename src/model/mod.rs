@@ -11,6 +11,7 @@ mod conversation;
 mod cursor;
 mod entry;
 mod error;
+mod fingerprint;
 mod ids;
 mod membership;
 mod outcome;
