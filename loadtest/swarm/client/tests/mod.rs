@@ -1,5 +1,9 @@
 //! A client over a script of bytes: what the server says in, what the client says out.
 
+mod connection;
+mod outbox;
+mod receiving;
+
 use super::*;
 use crate::client::{Member, Random, Timers, Traffic};
 use crate::message::Stamp;
@@ -10,10 +14,11 @@ use chasqui::model::{
 };
 use chasqui::protocol::constants::error_flag;
 use chasqui::protocol::{
-    ClientFrame, EntryFrame, Goaway, Record, Refusal, SendFrame, ServerFrame, Tlvs, Welcome, frames,
+    ClientFrame, EntryFrame, Record, Refusal, SendFrame, ServerFrame, Tlvs, Welcome, frames,
 };
 
 const RUN: u32 = 5;
+
 const CHAT: u64 = 77;
 
 /// A client, and everything that it is told with each call.
@@ -262,201 +267,4 @@ fn synced_at(rid: u64, head: u64) -> Vec<u8> {
 
 fn synced(rid: u64) -> Vec<u8> {
     synced_at(rid, 0)
-}
-
-#[test]
-fn it_greets_catches_up_ends_the_hold_and_sends() {
-    let mut script = Script::new(None);
-    let (rid, _) = script.live();
-    assert_eq!(script.client.state, State::Live);
-    let said = script.hear(&[sent(rid, 1)]);
-    assert!(matches!(said[..], [Said::Send { floor: 2, number: 2, .. }]), "{said:?}");
-    assert_eq!(script.tally.counts.acknowledged, 1);
-    assert_eq!(script.tally.due_to_sent.quantiles().count, 1);
-}
-
-#[test]
-fn bytes_may_come_one_by_one() {
-    let mut whole = Script::new(None);
-    let mut bytewise = Script::new(None);
-    let (rid, _) = whole.live();
-    assert_eq!(bytewise.live().0, rid);
-    let script = [message(&sent(rid, 1)), entry(2, 1, 1, None)].concat();
-    let expected = whole.hear_bytes(&script);
-    let mut said = Vec::new();
-    for byte in script.chunks(1) {
-        said.extend(bytewise.hear_bytes(byte));
-    }
-    let numbers = |said: &[Said]| said.len();
-    assert_eq!(numbers(&said), numbers(&expected));
-    assert_eq!(bytewise.tally.counts, whole.tally.counts);
-    assert_eq!(whole.tally.counts.delivered, 1);
-}
-
-#[test]
-fn an_entry_ahead_of_others_is_kept_and_the_hole_fetched() {
-    let mut script = Script::new(None);
-    let (rid, _) = script.live();
-    script.hear(&[sent(rid, 1)]);
-    let said = script.hear_bytes(&entry(3, 1, 2, None));
-    let [Said::Fetch { rid, from: 2 }] = said[..] else { panic!("{said:?}") };
-    assert_eq!((script.tally.counts.delivered, script.tally.counts.gaps), (0, 1));
-    script.hear_bytes(&entry(2, 1, 1, None));
-    script.hear(&[fetched(rid, 3, 0)]);
-    let counts = script.tally.counts;
-    assert_eq!((counts.delivered, counts.reordered, counts.duplicated), (2, 0, 0));
-}
-
-#[test]
-fn what_comes_twice_at_its_place_is_a_repeat_and_elsewhere_a_duplicate() {
-    let mut script = Script::new(None);
-    script.live();
-    script.hear_bytes(&entry(1, 1, 1, None));
-    script.hear_bytes(&entry(1, 1, 1, None));
-    assert_eq!((script.tally.counts.delivered, script.tally.counts.duplicated), (1, 0));
-    script.hear_bytes(&entry(2, 1, 1, None));
-    assert_eq!((script.tally.counts.delivered, script.tally.counts.duplicated), (1, 1));
-}
-
-#[test]
-fn a_refusal_holds_and_the_message_goes_out_again_as_it_was() {
-    let mut script = Script::new(None);
-    let (rid, cmid) = script.live();
-    assert_eq!(script.hear(&[refused(rid, ErrorCode::Overloaded, error_flag::NOT_APPLIED)]), []);
-    script.now += 2_000_000;
-    script.with(Client::pump);
-    let said = script.said();
-    let [Said::Resume, Said::Send { cmid: again, floor: 1, number: 1, .. }] = said[..] else {
-        panic!("{said:?}")
-    };
-    assert_eq!(again, cmid);
-    assert_eq!((script.tally.counts.held, script.tally.counts.resent), (1, 1));
-}
-
-#[test]
-fn an_impatient_writer_gives_up_what_was_not_applied_and_its_number_goes_on() {
-    let mut script = Script::new(Some(1_000));
-    let (rid, cmid) = script.live();
-    script.hear(&[refused(rid, ErrorCode::Overloaded, error_flag::NOT_APPLIED)]);
-    script.now += 2_000_000;
-    script.with(Client::pump);
-    let said = script.said();
-    let [Said::Resume, Said::Send { cmid: other, number: 1, .. }] = said[..] else {
-        panic!("{said:?}")
-    };
-    assert_ne!(other, cmid, "another message");
-    assert_eq!(script.tally.refused["overloaded"], 1);
-}
-
-#[test]
-fn an_impatient_writer_keeps_what_may_have_been_applied() {
-    let mut script = Script::new(Some(1_000));
-    let (rid, cmid) = script.live();
-    script.hear(&[refused(rid, ErrorCode::OutcomeUnknown, error_flag::UNKNOWN)]);
-    script.now += 2_000_000;
-    script.with(Client::pump);
-    let said = script.said();
-    let [Said::Resume, Said::Send { cmid: again, rid, .. }] = said[..] else { panic!("{said:?}") };
-    assert_eq!(again, cmid);
-    // Refused and not applied now; but an earlier attempt may have been.
-    script.hear(&[refused(rid, ErrorCode::Overloaded, error_flag::NOT_APPLIED)]);
-    script.now += 2_000_000;
-    script.with(Client::pump);
-    assert!(matches!(script.said()[..], [Said::Resume, Said::Send { cmid: c, .. }] if c == cmid));
-    assert!(script.tally.refused.is_empty());
-}
-
-#[test]
-fn what_is_unanswered_when_the_connection_ends_is_settled_by_its_entry_or_sent_again() {
-    for stored in [true, false] {
-        let mut script = Script::new(None);
-        let (_, cmid) = script.live();
-        script.with(Client::disconnected);
-        script.client.connected("host");
-        let output = script.client.output().len();
-        script.client.written(output);
-        assert_eq!(script.hear_bytes(UPGRADED), [Said::Hello { epoch: true }, Said::Sync]);
-        script.hear(&[welcome(9)]);
-        let said = script.hear_bytes(&synced_at(1, u64::from(stored)));
-        if stored {
-            let [Said::Fetch { rid, from: 1 }] = said[..] else { panic!("{said:?}") };
-            script.hear_bytes(&entry(1, 0, 1, Some(cmid)));
-            let said = script.hear(&[fetched(rid, 1, 0)]);
-            assert!(matches!(said[..], [Said::Send { number: 2, .. }]), "{said:?}");
-            assert_eq!(script.tally.counts.acknowledged, 1);
-        } else {
-            let [Said::Send { cmid: again, floor: 1, number: 1, .. }] = said[..] else {
-                panic!("{said:?}")
-            };
-            assert_eq!(again, cmid);
-        }
-    }
-}
-
-#[test]
-fn a_floor_out_of_range_is_raised_after_catching_up() {
-    let mut script = Script::new(None);
-    let (rid, cmid) = script.live();
-    let refusal = refused(rid, ErrorCode::FloorOutOfRange, error_flag::NOT_APPLIED);
-    assert_eq!(script.hear(&[refusal]), [Said::Sync]);
-    script.now += 2_000_000;
-    let said = script.hear_bytes(&synced_at(2, 5_000));
-    let [Said::Fetch { rid, from: 1 }] = said[..] else { panic!("{said:?}") };
-    let said = script.hear(&[fetched(rid, 5_000, 0)]);
-    let [Said::Resume, Said::Send { cmid: again, floor: 5_001, .. }] = said[..] else {
-        panic!("{said:?}")
-    };
-    assert_eq!(again, cmid);
-}
-
-#[test]
-fn resync_makes_it_sync_again_and_goaway_leave_within_the_spread() {
-    let mut script = Script::new(None);
-    script.live();
-    assert_eq!(script.hear(&[ServerFrame::Resync { reason: 1 }]), [Said::Sync]);
-    script.hear_bytes(&synced(2));
-    let goaway = Goaway { reason: 1, spread_ms: 10, grace_ms: 20 };
-    script.hear(&[ServerFrame::Goaway(goaway)]);
-    let left = std::iter::from_fn(|| script.timers.pop(script.now + 10_000_000));
-    assert!(left.into_iter().any(|(_, alarm)| alarm == Alarm::Leave));
-}
-
-#[test]
-fn what_came_is_acknowledged_once_a_while() {
-    let mut script = Script::new(None);
-    script.live();
-    script.hear_bytes(&[entry(1, 1, 1, None), entry(2, 1, 2, None)].concat());
-    assert_eq!(script.timers.pop(script.now + 1_000), Some((0, Alarm::Ack)));
-    assert_eq!(script.timers.pop(script.now + 1_000), None);
-    script.with(|client, ctx| client.acknowledge(ctx));
-    assert_eq!(script.said(), [Said::Ack { sequence: 2 }]);
-}
-
-#[test]
-fn a_refused_upgrade_a_close_and_garbage_end_it() {
-    let mut script = Script::new(None);
-    script.client.connected("host");
-    let answer = b"HTTP/1.1 503 Busy\r\n\r\n";
-    let broken = script.with(|client, ctx| client.receive(answer, ctx));
-    assert_eq!(broken, Err(Broken::Upgrade("HTTP/1.1 503 Busy".to_owned())));
-
-    let mut script = Script::new(None);
-    script.live();
-    let close = [0x88, 2, 0x0f, 0xa1];
-    assert_eq!(script.with(|client, ctx| client.receive(&close, ctx)), Err(Broken::Closed(4001)));
-    let broken = script.with(|client, ctx| client.receive(&wrap(&[0x11, 1, 0]), ctx));
-    assert!(matches!(broken, Err(Broken::Undecodable(_))));
-}
-
-#[test]
-fn at_rest_it_holds_no_buffer() {
-    let mut script = Script::new(None);
-    script.traffic.window = Some(0);
-    script.client.connected("host");
-    script.hear_bytes(UPGRADED);
-    script.hear(&[welcome(9)]);
-    script.hear_bytes(&synced(1));
-    let Client { partial, frames, bytes, .. } = &script.client;
-    assert_eq!((partial.capacity(), frames.capacity(), bytes.capacity()), (0, 0, 0));
-    assert!(size_of::<Client>() <= 400, "{}", size_of::<Client>());
 }
