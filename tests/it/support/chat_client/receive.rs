@@ -1,22 +1,13 @@
 //! What the client does with each frame that it receives.
 
-use super::{ACK_DELAY, ChatClient, HeldLog, Link, REPAIR_DELAY, Request};
+use super::link::{Link, Request};
+use super::{ACK_DELAY, ChatClient, HeldLog, REPAIR_DELAY};
 use crate::support::history::{Doubt, Event, Line};
 use bytes::Bytes;
 use chasqui::model::{ConversationId, ErrorCode, Sequence};
 use chasqui::protocol::constants::synced_flag;
-use chasqui::protocol::{ClientFrame, EntryFrame, Records, Refusal, ServerFrame, Welcome, frames};
+use chasqui::protocol::{ClientFrame, EntryFrame, Records, Refusal, ServerFrame, frames};
 use std::time::{Duration, Instant};
-
-/// The WELCOME that a first message begins with, and the frames after it.
-pub(super) fn welcome(message: &[u8]) -> Option<(Welcome, &[u8])> {
-    let mut frames = frames(message);
-    let first = frames.next()?.ok()?;
-    match ServerFrame::decode(&first) {
-        Ok(Some(ServerFrame::Welcome(welcome))) => Some((welcome, frames.rest())),
-        _ => None,
-    }
-}
 
 impl ChatClient {
     /// Handles the frames of one message.
