@@ -71,13 +71,26 @@ async fn choose(
     statements: &Statements,
     number: i64,
 ) -> Result<i64, StoreError> {
-    let insert = &statements.rows.insert_number;
-    let answer = match database.once(insert, (EPOCH, number)).await {
+    let there = match insert(database, statements, EPOCH, number).await {
         // Whatever became of it: the second answer tells which epoch there is.
-        Err(StoreError::Unknown) => database.once(insert, (EPOCH, number)).await?,
+        Err(StoreError::Unknown) => insert(database, statements, EPOCH, number).await?,
         answer => answer?,
     };
-    if answer.is_applied() { Ok(number) } else { answer.number("number").ok_or(CORRUPT) }
+    Ok(there.unwrap_or(number))
+}
+
+/// Writes a number unless there is one already, which it then tells.
+pub(super) async fn insert(
+    database: &Database,
+    statements: &Statements,
+    name: &str,
+    number: i64,
+) -> Result<Option<i64>, StoreError> {
+    let inserted = database.once(&statements.rows.insert_number, (name, number)).await?;
+    if inserted.is_applied() {
+        return Ok(None);
+    }
+    inserted.number("number").map(Some).ok_or(CORRUPT)
 }
 
 /// Whether there are neither accounts nor conversations. Without an epoch it may also be a backup that
@@ -110,10 +123,7 @@ impl Inner {
     /// Begins a new life, for whoever opens the store from now on.
     pub(super) async fn begin_life(&self) -> Result<Epoch, StoreError> {
         // The count goes first: by the new epoch alone, registers would stay what they were before.
-        let insert = &self.statements.rows.insert_number;
-        let inserted = self.database.once(insert, (RESTORES, 1_i64)).await?;
-        if !inserted.is_applied() {
-            let restores = inserted.number("number").ok_or(CORRUPT)?;
+        if let Some(restores) = insert(&self.database, &self.statements, RESTORES, 1).await? {
             Life::new(restores + 1).ok_or(CORRUPT)?;
             self.replace(RESTORES, restores, restores + 1).await?;
         }

@@ -160,13 +160,10 @@ impl Inner {
 
     async fn record_progress(&self, progress: Progress) -> Result<(), StoreError> {
         let to = bigint(progress.to_number());
-        let inserted =
-            self.database.once(&self.statements.rows.insert_number, (COPIED, to)).await?;
-        if inserted.is_applied() {
-            return Ok(());
+        match meta::insert(&self.database, &self.statements, COPIED, to).await? {
+            None => Ok(()),
+            Some(from) => self.replace(COPIED, from, to).await,
         }
-        let from = inserted.number("number").ok_or(CORRUPT)?;
-        self.replace(COPIED, from, to).await
     }
 
     async fn finish(&self) -> Result<(), StoreError> {
