@@ -2,7 +2,6 @@
 //! is compiled for tests only.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
-use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
@@ -46,8 +45,6 @@ pub(crate) struct Source {
     pub text: String,
     /// Its code; empty if the file as a whole is compiled for tests only.
     pub tokens: Vec<Token>,
-    /// The lines, from 1, that are compiled for tests only.
-    pub test_lines: HashSet<usize>,
     /// Child modules that it declares, and whether for tests only.
     pub children: Vec<(String, bool)>,
 }
@@ -62,8 +59,8 @@ impl Source {
             text.parse().unwrap_or_else(|error| panic!("{path} does not parse: {error}"));
         let mut flattened = Flattened::default();
         flattened.walk(stream, false, 0);
-        let Flattened { tokens, test_lines, children } = flattened;
-        Self { path: path.into(), text: text.into(), tokens, test_lines, children }
+        let Flattened { tokens, children } = flattened;
+        Self { path: path.into(), text: text.into(), tokens, children }
     }
 
     /// Every Rust file below a folder of the project, in the order of their paths. An absent folder
@@ -120,7 +117,6 @@ fn mark_test_files(sources: &mut [Source]) {
     for source in sources {
         let module: Vec<String> = source.module().iter().map(ToString::to_string).collect();
         if test_modules.iter().any(|test| module.starts_with(test)) {
-            source.test_lines = (1..=source.text.lines().count()).collect();
             source.tokens.clear();
         }
     }
@@ -141,7 +137,6 @@ fn collect(folder: &Path, paths: &mut Vec<std::path::PathBuf>) {
 #[derive(Default)]
 struct Flattened {
     tokens: Vec<Token>,
-    test_lines: HashSet<usize>,
     children: Vec<(String, bool)>,
 }
 
@@ -162,9 +157,6 @@ impl Flattened {
                 item_for_tests = true;
             }
             let is_test = for_tests || item_for_tests;
-            if is_test {
-                self.test_lines.extend(tree.span().start().line..=tree.span().end().line);
-            }
             match tree {
                 TokenTree::Group(group) => {
                     let is_mod =
@@ -254,14 +246,6 @@ mod tests {
         assert_eq!(words("use a::b;\n#[cfg(test)]\nuse c::d;\nuse e;"), "use a :: b ; # use e ;");
         assert_eq!(words("#[cfg(test)]\nmod tests { use x; }\nfn f() {}"), "# fn f ( ) { }");
         assert_eq!(words("#[cfg(not(test))] use x;"), "# [ cfg ( not ( test ) ) ] use x ;");
-    }
-
-    #[test]
-    fn the_lines_of_tests_are_known() {
-        let source = Source::new("src/a.rs", "fn f() {}\n#[cfg(test)]\nmod t {\n  fn g() {}\n}\n");
-        let mut lines: Vec<usize> = source.test_lines.into_iter().collect();
-        lines.sort_unstable();
-        assert_eq!(lines, [2, 3, 4, 5]);
     }
 
     #[test]
