@@ -147,6 +147,15 @@ ROWS = {
             *SAFE,
         ],
     ),
+    "storm-spared": Row(
+        "swarm run storm --connections 19000 --cut-share 0.9 --rate 1000 --workers 2",
+        [
+            *times("calm_due_to_sent", "SENT before a storm of 17,100"),
+            *times("spared_due_to_sent", "the same from 0.5 to 5 s after it began, to the 1,900 that it spares"),
+            Pick("generator_lag_p99_us", "of that the generator's own delay, p99, us"),
+            *SAFE,
+        ],
+    ),
     "drain": Row(
         "swarm run drain",
         [Pick("goaways", "told to go elsewhere, spread over 1 s"), *times("down_to_caught_up", "away for"), *SAFE],

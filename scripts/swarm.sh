@@ -22,6 +22,8 @@ run pairs --connections 200 --rate 500 --seconds 2
 run pairs --tls --connections 100 --rate 200 --seconds 2
 run group --connections 100 --members 20 --rate 100 --seconds 2
 run storm --connections 400 --rate 400 --seconds 2
+run storm --connections 400 --cut-share 0.8 --rate 400 --seconds 2
+grep -q '  spared_due_to_sent_p99_us ' target/swarm/storm.txt
 run slow --connections 10 --rate 200 --bytes 16000 --seconds 3
 run drain --connections 100 --rate 200 --seconds 4
 python3 scripts/figures.py --check

@@ -92,6 +92,8 @@ pub(crate) fn of_stage(tally: &Tally, usage: &Usage, kind: Kind) -> Figures {
         ("due_to_entry", &tally.due_to_entry),
         ("connect_to_ready", &tally.connect_to_ready),
         ("down_to_caught_up", &tally.down_to_caught_up),
+        ("calm_due_to_sent", &tally.calm),
+        ("spared_due_to_sent", &tally.spared),
         ("generator_lag", &tally.lag),
     ] {
         put_times(name, times, &mut figures);

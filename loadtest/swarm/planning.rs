@@ -2,14 +2,20 @@
 //! whom, and the moments of a stage.
 
 use crate::Failure;
-use crate::client::{Kind, Member};
-use crate::clock::{self, MILLISECOND};
+use crate::client::{Kind, Member, Storm};
+use crate::clock::{self, MILLISECOND, SECOND};
 use crate::fleet::CONNECTIONS_MAX;
 use crate::scenario::Scenario;
 use crate::server::{Account, Server};
 use crate::worker::command::{Cut, Plan, Stage};
 use crate::worker::settles_by;
 use std::time::Duration;
+
+/// A cut of that part of the connections, but not of all, is a storm for the rest.
+const STORM_SHARE: f64 = 0.5;
+
+/// From when to when after the cut it is looked at: at first the cutting keeps the generator itself busy.
+const STORM: (u64, u64) = (SECOND / 2, 5 * SECOND);
 
 /// Puts accounts into chats, as many as go into whole ones.
 pub(crate) fn seat(
@@ -90,6 +96,9 @@ pub(crate) fn timetable(scenario: &Scenario, begin: u64) -> Stage {
         }
     }
     cuts.sort_unstable_by_key(|cut| cut.at);
+    let storm = cuts.iter().find(|cut| (STORM_SHARE..1.0).contains(&cut.share));
+    let storm =
+        storm.map(|cut| Storm { cut_at: cut.at, from: cut.at + STORM.0, to: cut.at + STORM.1 });
     let settle = Duration::try_from_secs_f64(scenario.settle).unwrap_or_default();
     Stage {
         begin,
@@ -102,13 +111,13 @@ pub(crate) fn timetable(scenario: &Scenario, begin: u64) -> Stage {
         bytes: scenario.bytes,
         patience: scenario.patience_ms.map(|millis| millis.saturating_mul(MILLISECOND)),
         cuts,
+        storm,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SECOND;
     use crate::scenario::{CutPlan, Name};
     use crate::worker::command::How;
 
@@ -146,5 +155,18 @@ mod tests {
         let at: Vec<u64> = stage.cuts.iter().map(|cut| cut.at / SECOND).collect();
         assert_eq!(at, [4, 6, 7, 10]);
         assert_eq!(stage.measured, (SECOND, 11 * SECOND));
+    }
+
+    #[test]
+    fn a_cut_of_many_but_not_of_all_is_a_storm_for_the_rest() {
+        let storm = |share| {
+            let mut scenario =
+                Scenario { seconds: 20.0, warm_up: 0.0, ..Scenario::named(Name::Storm) };
+            scenario.cuts[0].share = share;
+            timetable(&scenario, 0).storm
+        };
+        let moments = storm(0.9).map(|storm| (storm.cut_at, storm.to));
+        assert_eq!(moments, Some((10 * SECOND, 15 * SECOND)));
+        assert_eq!((storm(1.0), storm(0.1)), (None, None));
     }
 }

@@ -25,6 +25,10 @@ pub(crate) struct Tally {
     pub lag: Times,
     /// From the loss of a connection until it had everything again.
     pub down_to_caught_up: Times,
+    /// From due to SENT before a storm, and during it on connections that it has spared.
+    pub calm: Times,
+    /// Likewise.
+    pub spared: Times,
 }
 
 macro_rules! counts {
@@ -115,6 +119,8 @@ impl Tally {
             (&mut self.due_to_entry, &other.due_to_entry),
             (&mut self.lag, &other.lag),
             (&mut self.down_to_caught_up, &other.down_to_caught_up),
+            (&mut self.calm, &other.calm),
+            (&mut self.spared, &other.spared),
         ] {
             times.merge(others);
         }

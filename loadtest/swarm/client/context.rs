@@ -57,6 +57,8 @@ pub(crate) struct Traffic {
     pub span: Range<u64>,
     /// When it is measured.
     pub measured: Range<u64>,
+    /// A storm within.
+    pub storm: Option<Storm>,
     /// What is sent.
     pub kind: Kind,
     /// Bytes of each body.
@@ -64,6 +66,17 @@ pub(crate) struct Traffic {
     /// Whether a refused message is given up, and how long a message waits before it is; `None` if
     /// all are sent until they are stored.
     pub patience: Option<u64>,
+}
+
+/// Many connections cut at one moment, for those that are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Storm {
+    /// When.
+    pub cut_at: u64,
+    /// From when on those that were spared are looked at.
+    pub from: u64,
+    /// Until when.
+    pub to: u64,
 }
 
 /// What a client is to be woken for.

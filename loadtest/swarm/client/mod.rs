@@ -22,7 +22,7 @@ pub(crate) mod websocket;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use context::{Alarm, Context, Kind, Member, Random, Timers, Traffic};
+pub(crate) use context::{Alarm, Context, Kind, Member, Random, Storm, Timers, Traffic};
 
 use catching_up::CatchUp;
 use chasqui::model::Epoch;

@@ -30,6 +30,8 @@ pub(super) struct Outbox {
     floors_low: bool,
     /// Whether there may be something to write again.
     rewrite: bool,
+    /// Whether the connection was lost since the stage began.
+    was_cut: bool,
     /// How many the server lets be unanswered.
     pub sends_max: usize,
 }
@@ -70,6 +72,7 @@ impl Default for Outbox {
             held: None,
             floors_low: false,
             rewrite: false,
+            was_cut: false,
             sends_max: 1,
         }
     }
@@ -89,6 +92,7 @@ impl Outbox {
             pending.attempt = Attempt::None;
         }
         (self.held, self.floors_low, self.rewrite) = (None, false, true);
+        self.was_cut = true;
     }
 
     /// SENT has come; false if it answers nothing.
@@ -130,6 +134,15 @@ impl Outbox {
         if ctx.is_measured(pending.due) {
             ctx.tally.due_to_sent.record(ctx.now.saturating_sub(pending.due));
             ctx.tally.write_to_sent.record(ctx.now.saturating_sub(pending.written));
+        }
+        let storm = ctx.traffic.and_then(|traffic| traffic.storm).filter(|_| !self.was_cut);
+        if let Some(storm) = storm {
+            let took = ctx.now.saturating_sub(pending.due);
+            if pending.due < storm.cut_at {
+                ctx.tally.calm.record(took);
+            } else if (storm.from..storm.to).contains(&pending.due) {
+                ctx.tally.spared.record(took);
+            }
         }
     }
 
@@ -184,7 +197,7 @@ impl Outbox {
 
     /// A new stage begins: what fell due in the last one and was not taken up is forgotten.
     pub(super) fn begin_stage(&mut self) {
-        (self.due, self.taken) = (0, 0);
+        (self.due, self.taken, self.was_cut) = (0, 0, false);
     }
 
     /// Messages that are neither acknowledged nor given up.

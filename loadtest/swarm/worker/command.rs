@@ -1,6 +1,6 @@
 //! What the coordinator tells a worker and what comes back: one line of JSON each.
 
-use crate::client::{Kind, Member};
+use crate::client::{Kind, Member, Storm};
 use crate::tally::Tally;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -69,6 +69,8 @@ pub(crate) struct Stage {
     pub patience: Option<u64>,
     /// Connections that are cut.
     pub cuts: Vec<Cut>,
+    /// The first cut of many but not of all.
+    pub storm: Option<Storm>,
 }
 
 /// Connections that are cut at one moment.

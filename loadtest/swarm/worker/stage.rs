@@ -80,6 +80,7 @@ impl Worker {
             window: stage.window,
             span: stage.begin..stage.end,
             measured: stage.measured.0..stage.measured.1,
+            storm: stage.storm,
             kind: stage.kind,
             bytes: stage.bytes,
             patience: stage.patience,

@@ -60,6 +60,7 @@ impl Script {
             window: Some(1),
             span: 0..1_000_000_000_000,
             measured: 0..1_000_000_000_000,
+            storm: None,
             kind: Kind::Durable,
             bytes: 64,
             patience,
