@@ -58,43 +58,49 @@ impl Wake for Deferrable {
     }
 }
 
+/// Counts how often it is woken.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(crate) struct WakeCount(std::sync::atomic::AtomicUsize);
+
+#[cfg(test)]
+impl WakeCount {
+    /// How often it was.
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+impl Wake for WakeCount {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn counted() -> (Arc<Count>, Waker) {
-        let count = Arc::<Count>::default();
+    fn counted() -> (Arc<WakeCount>, Waker) {
+        let count = Arc::<WakeCount>::default();
         let waker = deferrable(&Waker::from(Arc::clone(&count)));
         (count, waker)
-    }
-
-    fn wakes(count: &Count) -> usize {
-        count.0.load(Ordering::Relaxed)
     }
 
     #[test]
     fn a_wake_is_put_off_until_the_deferral_ends_and_never_without_one() {
         let (count, waker) = counted();
         waker.wake_by_ref();
-        assert_eq!(wakes(&count), 1);
+        assert_eq!(count.get(), 1);
         for ended in 1..=2 {
             let deferral = Deferral::begin();
             waker.wake_by_ref();
-            assert_eq!(wakes(&count), ended);
+            assert_eq!(count.get(), ended);
             drop(deferral);
-            assert_eq!(wakes(&count), ended + 1);
+            assert_eq!(count.get(), ended + 1);
         }
     }
 
@@ -107,7 +113,7 @@ mod tests {
             panic!("on purpose");
         }));
         assert!(panicked.is_err());
-        assert_eq!(wakes(&count), 1);
+        assert_eq!(count.get(), 1);
     }
 
     #[test]
@@ -115,6 +121,6 @@ mod tests {
         let (count, waker) = counted();
         let _deferral = Deferral::begin();
         thread::spawn(move || waker.wake()).join().expect("no panic");
-        assert_eq!(wakes(&count), 1);
+        assert_eq!(count.get(), 1);
     }
 }

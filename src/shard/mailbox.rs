@@ -282,8 +282,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deferral::{Deferral, deferrable};
-    use std::sync::atomic::AtomicBool;
+    use crate::deferral::{Deferral, WakeCount, deferrable};
 
     fn key(slot: u32) -> ConnectionKey {
         ConnectionKey { slot, generation: 1 }
@@ -319,16 +318,10 @@ mod tests {
 
     #[test]
     fn what_a_round_sends_another_shard_wakes_it_once_after_all_is_there() {
-        struct Awake(AtomicBool);
-        impl std::task::Wake for Awake {
-            fn wake(self: Arc<Self>) {
-                assert!(!self.0.swap(true, Ordering::Relaxed), "once");
-            }
-        }
         let (mailboxes, mut inboxes) = mailboxes(1);
         let inbox = inboxes.first_mut().expect("one");
-        let awake = Arc::new(Awake(AtomicBool::new(false)));
-        let waker = deferrable(&Waker::from(Arc::clone(&awake)));
+        let count = Arc::<WakeCount>::default();
+        let waker = deferrable(&Waker::from(Arc::clone(&count)));
         let mut ctx = Context::from_waker(&waker);
         let mut messages = Vec::new();
         assert!(inbox.poll(&mut ctx, &mut messages, 9).is_pending());
@@ -336,9 +329,9 @@ mod tests {
         for _ in 0..3 {
             mailboxes.command(0, perform()).expect("room");
         }
-        assert!(!awake.0.load(Ordering::Relaxed), "put off");
+        assert_eq!(count.get(), 0, "put off");
         drop(deferral);
-        assert!(awake.0.load(Ordering::Relaxed));
+        assert_eq!(count.get(), 1);
         assert_eq!(inbox.poll(&mut ctx, &mut messages, 9), Poll::Ready(3));
     }
 

@@ -18,6 +18,7 @@ use super::connections::{Connections, Event};
 use super::counters::Counters;
 use super::epoll::Readiness;
 use super::settings::Settings;
+use super::wakes::Derived;
 use crate::deferral::{Deferral, deferrable};
 use crate::model::Timestamp;
 use std::cell::{Cell, RefCell};
@@ -106,15 +107,11 @@ impl Reactor {
         };
         let mut sweeps = interval(SWEEP_PERIOD);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut known: Option<(Waker, Waker)> = None;
+        let mut others = Derived::default();
         poll_fn(|cx| {
             self.waker.replace(Some(cx.waker().clone()));
-            let (_, others) = match &known {
-                Some(known) if known.0.will_wake(cx.waker()) => known,
-                _ => known.insert((cx.waker().clone(), deferrable(cx.waker()))),
-            };
             self.in_round.set(true);
-            let mut others = Context::from_waker(others);
+            let mut others = Context::from_waker(others.of(cx.waker(), deferrable));
             let round = self.round(&mut others, &readiness, &mut sweeps, &mut hooks);
             self.in_round.set(false);
             match round {

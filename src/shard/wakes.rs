@@ -137,17 +137,12 @@ impl Wakes {
         let gathered = Arc::clone(&self.gathered);
         async move {
             let mut future = pin!(future);
-            let mut wakers: Option<(Waker, Waker)> = None;
+            let mut noting = Derived::default();
             std::future::poll_fn(|ctx| {
-                let waker = ctx.waker();
-                let (_, noting) = match &mut wakers {
-                    Some(known) if known.0.will_wake(waker) => known,
-                    other => {
-                        let (gathered, waker) = (Arc::clone(&gathered), waker.clone());
-                        let task = Arc::new(Task { gathered, waker: waker.clone() });
-                        other.insert((waker, Waker::from(task)))
-                    }
-                };
+                let noting = noting.of(ctx.waker(), |waker| {
+                    let (gathered, waker) = (Arc::clone(&gathered), waker.clone());
+                    Waker::from(Arc::new(Task { gathered, waker }))
+                });
                 future.as_mut().poll(&mut Context::from_waker(noting))
             })
             .await
@@ -155,36 +150,34 @@ impl Wakes {
     }
 }
 
+/// A waker that is made of the one a future is polled with, and kept for as long as that stays the same.
+#[derive(Debug, Default)]
+pub(super) struct Derived(Option<(Waker, Waker)>);
+
+impl Derived {
+    /// The one of `waker`.
+    pub(super) fn of(&mut self, waker: &Waker, derive: impl FnOnce(&Waker) -> Waker) -> &Waker {
+        let known = self.0.take().filter(|(of, _)| of.will_wake(waker));
+        let known = known.unwrap_or_else(|| (waker.clone(), derive(waker)));
+        &self.0.insert(known).1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deferral::WakeCount;
     use std::pin::Pin;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Poll;
     use tokio::sync::oneshot;
 
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    impl Count {
-        fn get(&self) -> usize {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
-
-    fn poll<F: Future>(future: Pin<&mut F>, count: &Arc<Count>) -> Poll<F::Output> {
+    fn poll<F: Future>(future: Pin<&mut F>, count: &Arc<WakeCount>) -> Poll<F::Output> {
         future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(count))))
     }
 
     #[test]
     fn many_wakes_of_another_thread_wake_the_loop_once_and_every_task_when_it_runs() {
-        let (wakes, reactor) = (Wakes::new(), Arc::<Count>::default());
+        let (wakes, reactor) = (Wakes::new(), Arc::<WakeCount>::default());
         let waker = Waker::from(Arc::clone(&reactor));
         for round in 1..=3 {
             wakes.release(&Context::from_waker(&waker), &mut Vec::new());
@@ -192,7 +185,7 @@ mod tests {
                 (0..10).map(|_| oneshot::channel::<()>()).unzip();
             let mut tasks: Vec<_> = receivers
                 .into_iter()
-                .map(|receiver| (Box::pin(wakes.gather(receiver)), Arc::<Count>::default()))
+                .map(|receiver| (Box::pin(wakes.gather(receiver)), Arc::<WakeCount>::default()))
                 .collect();
             for (task, count) in &mut tasks {
                 assert!(poll(task.as_mut(), count).is_pending());
@@ -211,7 +204,7 @@ mod tests {
 
     #[test]
     fn an_owner_is_noted_by_its_conversation_whichever_thread_wakes_it() {
-        let (wakes, reactor) = (Wakes::new(), Arc::<Count>::default());
+        let (wakes, reactor) = (Wakes::new(), Arc::<WakeCount>::default());
         let waker = Waker::from(Arc::clone(&reactor));
         let mut owners = Vec::new();
         wakes.release(&Context::from_waker(&waker), &mut owners);
@@ -226,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_wake_of_the_own_thread_goes_straight_to_its_task() {
-        let (wakes, count) = (Wakes::new(), Arc::<Count>::default());
+        let (wakes, count) = (Wakes::new(), Arc::<WakeCount>::default());
         let (sender, receiver) = oneshot::channel::<()>();
         let mut task = Box::pin(wakes.gather(receiver));
         assert!(poll(task.as_mut(), &count).is_pending());

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use chasqui::model::{ClientMessageId, ConversationId, Sequence, UserId};
+use chasqui::protocol::EntryFrame;
 
 /// One entry as a client saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,19 @@ pub(crate) struct Line {
     pub kind: u64,
     /// Its body.
     pub body: Bytes,
+}
+
+impl Line {
+    /// What an ENTRY tells.
+    pub(crate) fn of(entry: &EntryFrame<'_>) -> Self {
+        Self {
+            sequence: entry.sequence,
+            sender: entry.sender,
+            client_message: entry.client_message,
+            kind: entry.kind,
+            body: Bytes::copy_from_slice(entry.body),
+        }
+    }
 }
 
 impl Line {

@@ -70,13 +70,7 @@ impl ChatClient {
 
     fn shown(&mut self, entry: &EntryFrame<'_>) {
         let conversation = entry.conversation;
-        let line = Line {
-            sequence: entry.sequence,
-            sender: entry.sender,
-            client_message: entry.client_message,
-            kind: entry.kind,
-            body: Bytes::copy_from_slice(entry.body),
-        };
+        let line = Line::of(entry);
         self.history.events.push(Event::Shown { conversation, line: line.clone() });
         let own = entry.client_message.filter(|_| entry.sender == Some(self.history.user));
         if let Some(row) = own.and_then(|id| self.outbox.take(conversation, id)) {

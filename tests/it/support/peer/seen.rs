@@ -111,13 +111,7 @@ fn own(frame: &ServerFrame<'_>, bytes: usize) -> Seen {
             Seen::Sent { rid, sequence, duplicate }
         }
         ServerFrame::Entry(entry) => {
-            let line = Line {
-                sequence: entry.sequence,
-                sender: entry.sender,
-                client_message: entry.client_message,
-                kind: entry.kind,
-                body: Bytes::copy_from_slice(entry.body),
-            };
+            let line = Line::of(&entry);
             Seen::Entry(entry.conversation, line)
         }
         ServerFrame::Cursor(cursor) => Seen::Cursor(cursor),
